@@ -1,0 +1,35 @@
+# Everything installs into .venv; PYTHON chooses another interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# The CPU build of torch serves here; with an NVIDIA GPU, pip's default build does.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint check clean
+
+demo: $(STAMP)  ## Install, fetch a small model, train an adapter, compare it with its base
+	$(BIN)/entailbench finetune lora --overwrite
+	$(BIN)/entailbench run --models base,lora
+	@echo
+	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
+
+test: $(STAMP)  ## Install, then lint, type check and run all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## Mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) torch==2.13.0
+	@$(INSTALL) -e '.[all,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs checkpoints exports build dist

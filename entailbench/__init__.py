@@ -1,0 +1,79 @@
+"""entailbench: can a language model tell what follows from what?
+
+This module is what plugins import; it loads nothing heavy.
+"""
+
+from entailbench.contracts import (
+    Backend,
+    Model,
+    OpenContext,
+    ResolvedModel,
+    Trainer,
+    TrainingJob,
+    TrainingOutcome,
+)
+from entailbench.errors import (
+    ConfigError,
+    DataError,
+    EntailbenchError,
+    ModelError,
+    PreflightError,
+    RunError,
+    TrainingError,
+    UnknownNameError,
+    UsageError,
+)
+from entailbench.hookspecs import hookimpl
+from entailbench.records import (
+    ENTAILMENT,
+    LABELS,
+    NOT_ENTAILMENT,
+    UNPARSED,
+    Answer,
+    CandidateScores,
+    Decoding,
+    Label,
+    Message,
+    ModelIdentity,
+    ModelSpec,
+    Prompt,
+    SftPair,
+    TrainSpec,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ENTAILMENT",
+    "LABELS",
+    "NOT_ENTAILMENT",
+    "UNPARSED",
+    "Answer",
+    "Backend",
+    "CandidateScores",
+    "ConfigError",
+    "DataError",
+    "Decoding",
+    "EntailbenchError",
+    "Label",
+    "Message",
+    "Model",
+    "ModelError",
+    "ModelIdentity",
+    "ModelSpec",
+    "OpenContext",
+    "PreflightError",
+    "Prompt",
+    "ResolvedModel",
+    "RunError",
+    "SftPair",
+    "TrainSpec",
+    "Trainer",
+    "TrainingError",
+    "TrainingJob",
+    "TrainingOutcome",
+    "UnknownNameError",
+    "UsageError",
+    "__version__",
+    "hookimpl",
+]

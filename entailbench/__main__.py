@@ -1,0 +1,5 @@
+"""``python -m entailbench``."""
+
+from entailbench.cli import main
+
+main()

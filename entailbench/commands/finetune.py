@@ -1,0 +1,59 @@
+"""``entailbench finetune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from entailbench.commands.options import config_option, registry_of
+
+if TYPE_CHECKING:
+    from entailbench.plugins import Plugins
+
+
+@click.command("finetune")
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path), help="JSON or JSONL with instruction, input, output.")
+@click.option("--validation-data", type=click.Path(path_type=Path), help="Its validation file.  [default: last 5%]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with Puzzte's published files.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier checkpoint of this name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the lineage as JSON.")
+@config_option
+@click.pass_obj
+def command(
+    plugins: Plugins,
+    name: str,
+    data: Path | None,
+    validation_data: Path | None,
+    data_dir: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Train NAME as its recipe says; `entailbench run --models NAME` then opens the result."""
+    from entailbench.commands.progress import say
+    from entailbench.finetune import FinetuneConfig, finetune
+    from entailbench.run_directory import to_json
+
+    done = finetune(
+        FinetuneConfig(
+            name=name,
+            data=data and data.absolute(),
+            validation_data=validation_data and validation_data.absolute(),
+            data_dir=data_dir and data_dir.absolute(),
+            overwrite=overwrite,
+        ),
+        registry_of(plugins, config),
+        say,
+    )
+    if as_json:
+        click.echo(to_json(done.lineage, indent=2))
+        return
+    first, last = done.lineage["losses"][0], done.lineage["losses"][-1]
+    click.echo(
+        f"{name} is trained: loss {first[1]:.3f} at step {first[0]}, {last[1]:.3f} at step {last[0]}; "
+        f"checkpoint and lineage in {done.directory}\n"
+        f"See whether it helped: entailbench run --models {done.lineage['base'] or 'base'},{name}"
+    )

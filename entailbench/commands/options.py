@@ -1,0 +1,36 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from entailbench.plugins import Plugins
+    from entailbench.registry import Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(function: F) -> F:
+    """``--config FILE``."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Configuration file.  [default: ./entailbench.toml if it exists]",
+    )(function)
+
+
+def names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Splits "a,b, c" into names."""
+    return tuple(word.strip() for word in (value or "").split(",") if word.strip())
+
+
+def registry_of(plugins: Plugins, config: Path | None) -> Registry:
+    """The registry of the current folder, or of the given configuration file."""
+    from entailbench.registry import load_registry
+
+    return load_registry(plugins, config=config)

@@ -1,0 +1,60 @@
+"""``entailbench run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from entailbench.commands.options import config_option, names, registry_of
+from entailbench.report.formats import FORMATS
+
+if TYPE_CHECKING:
+    from entailbench.plugins import Plugins
+
+
+@click.command("run")
+@click.option("--models", callback=names, help="Model names, separated by commas; see `entailbench models`.")
+@click.option("--tasks", callback=names, help="Task names, separated by commas.  [default: puzzte_generated]")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N rows of each task.")
+@click.option("--split", help="train, validation or test.  [default: test]")
+@click.option("--output", type=click.Path(path_type=Path), help="The run directory.  [default: runs/<time>]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with Puzzte's published files.")
+@click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@config_option
+@click.pass_obj
+def command(
+    plugins: Plugins,
+    models: tuple[str, ...],
+    tasks: tuple[str, ...],
+    limit: int | None,
+    split: str | None,
+    output: Path | None,
+    data_dir: Path | None,
+    table_format: str,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Run models over tasks: the table goes to standard output, progress to standard error."""
+    from entailbench.commands.progress import TerminalObserver
+    from entailbench.report.text import render, save
+    from entailbench.runner import DEFAULT_TASK, RunConfig, run
+
+    registry = registry_of(plugins, config)
+    defaults = registry.config.run
+    here = Path.cwd()
+    chosen = RunConfig(
+        models=models or defaults.models,
+        tasks=tasks or defaults.tasks or (DEFAULT_TASK,),
+        limit=limit or defaults.limit,
+        split=split or defaults.split,
+        # A path on the command line counts from here, one in the configuration from the workspace.
+        output=here / output if output else Path(defaults.output) if defaults.output else None,
+        data_dir=here / data_dir if data_dir else Path(defaults.data_dir) if defaults.data_dir else None,
+    )
+    report = run(chosen, registry, TerminalObserver())
+    save(report)
+    click.echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
+    click.echo(f"Everything about this run is in {report.directory}", err=True)

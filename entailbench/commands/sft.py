@@ -1,0 +1,31 @@
+"""``entailbench sft``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from entailbench.commands.options import config_option, registry_of
+
+if TYPE_CHECKING:
+    from entailbench.plugins import Plugins
+
+
+@click.command("sft")
+@click.argument("name", default="lora")
+@click.option("--out", type=click.Path(path_type=Path), default="data/sft-data", show_default=True)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with Puzzte's published files.")
+@config_option
+@click.pass_obj
+def command(plugins: Plugins, name: str, out: Path, data_dir: Path | None, config: Path | None) -> None:
+    """Write the samples that `entailbench finetune NAME` trains on, as train.json and val.json."""
+    from entailbench.finetune import FinetuneConfig, training_pairs
+    from entailbench.sft import write_pairs
+
+    registry = registry_of(plugins, config)
+    chosen = FinetuneConfig(name=name, data_dir=data_dir and data_dir.absolute())
+    train, validation = training_pairs(chosen, registry.spec(name), registry)
+    for path, pairs in zip(write_pairs(out, train, validation), (train, validation), strict=True):
+        click.echo(f"{path}: {len(pairs):,} samples")

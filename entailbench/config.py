@@ -1,0 +1,176 @@
+"""Reads ``entailbench.toml``: every mistake is found and named at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from entailbench.errors import ConfigError, nearest_hint
+
+__all__ = ["CONFIG_NAME", "ConfigFile", "ModelTable", "RunDefaults", "find_config", "read_config"]
+
+CONFIG_NAME = "entailbench.toml"
+RUN_KEYS = {"models": list, "tasks": list, "limit": int, "split": str, "data_dir": str, "output": str}
+TRAIN_KEYS = {"trainer": str, "task": str, "samples": int, "validation_samples": int}
+
+
+@dataclass(frozen=True)
+class ModelTable:
+    """One ``[models.NAME]`` table as written, split into what the core and what the backend reads."""
+
+    name: str
+    backend: str | None
+    """None: the preset of this name is kept and only the given options change."""
+    base: str | None
+    options: Mapping[str, Any]
+    train: Mapping[str, Any] | None
+    """The core's own keys of ``[models.NAME.train]``."""
+    recipe: Mapping[str, Any]
+    """The trainer's keys of ``[models.NAME.train]``."""
+
+
+@dataclass(frozen=True)
+class RunDefaults:
+    """``[run]``: what the command line need not repeat."""
+
+    models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
+    split: str | None = None
+    data_dir: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A parsed configuration file."""
+
+    path: Path | None = None
+    models: Mapping[str, ModelTable] = field(default_factory=dict)
+    run: RunDefaults = field(default_factory=RunDefaults)
+    text: str = ""
+
+    def where(self, model: str, key: str | None = None, *, train: bool = False) -> str:
+        """``file:line`` of a key of a model's table, as near as it can be found."""
+        header = f"models.{model}.train" if train else f"models.{model}"
+        return _locate(self.path, self.text, header, key)
+
+
+def find_config(directory: Path) -> Path | None:
+    """``entailbench.toml`` in ``directory``, or None."""
+    path = directory / CONFIG_NAME
+    return path if path.is_file() else None
+
+
+def read_config(path: Path) -> ConfigFile:
+    """Parses the file and checks what does not depend on plugins.
+
+    Raises:
+        ConfigError: malformed TOML (with the line), or all wrong keys and types in one message.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    problems: list[str] = []
+    for key in data:
+        if key not in ("models", "run"):
+            hint = nearest_hint(key, ("models", "run"))
+            problems.append(f"{_locate(path, text, key, None)}: unknown table {key!r}{hint} (known: models, run)")
+    run = _read_run(data.get("run", {}), path, text, problems)
+    models = _read_models(data.get("models", {}), path, text, problems)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return ConfigFile(path=path, models=models, run=run, text=text)
+
+
+def _read_run(table: Any, path: Path, text: str, problems: list[str]) -> RunDefaults:
+    if not isinstance(table, dict):
+        problems.append(f"{path}: 'run' must be a table, [run]")
+        return RunDefaults()
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        where = _locate(path, text, "run", key)
+        if key not in RUN_KEYS:
+            problems.append(f"{where}: unknown key {key!r}{nearest_hint(key, RUN_KEYS)} (known: {', '.join(RUN_KEYS)})")
+        elif not _is(value, RUN_KEYS[key]):
+            problems.append(f"{where}: {key!r} must be {_kind(RUN_KEYS[key])}, got {value!r}")
+        else:
+            values[key] = tuple(value) if isinstance(value, list) else value
+    return RunDefaults(**values)
+
+
+def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dict[str, ModelTable]:
+    if not isinstance(tables, dict):
+        problems.append(f"{path}: 'models' must be tables, [models.NAME]")
+        return {}
+    models: dict[str, ModelTable] = {}
+    for name, table in tables.items():
+        header = f"models.{name}"
+        if not isinstance(table, dict):
+            problems.append(f"{_locate(path, text, 'models', name)}: {name!r} must be a table, [models.{name}]")
+            continue
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            problems.append(
+                f"{_locate(path, text, header, None)}: a model's name is made of letters, digits, '.', '_' and '-', "
+                f"got {name!r}"
+            )
+        for key in ("backend", "base"):
+            if key in table and not isinstance(table[key], str):
+                problems.append(f"{_locate(path, text, header, key)}: {key!r} must be a string, got {table[key]!r}")
+        train = table.get("train")
+        own: dict[str, Any] | None = None
+        recipe: dict[str, Any] = {}
+        if train is not None and not isinstance(train, dict):
+            problems.append(f"{_locate(path, text, header, 'train')}: 'train' must be a table, [models.{name}.train]")
+        elif train is not None:
+            own = {key: value for key, value in train.items() if key in TRAIN_KEYS}
+            recipe = {key: value for key, value in train.items() if key not in TRAIN_KEYS}
+            for key, value in own.items():
+                if not _is(value, TRAIN_KEYS[key]) or (TRAIN_KEYS[key] is int and value < 1):
+                    where = _locate(path, text, f"{header}.train", key)
+                    problems.append(f"{where}: {key!r} must be {_kind(TRAIN_KEYS[key])}, got {value!r}")
+        models[name] = ModelTable(
+            name=name,
+            backend=table.get("backend"),
+            base=table.get("base"),
+            options={key: value for key, value in table.items() if key not in ("backend", "base", "train")},
+            train=own,
+            recipe=recipe,
+        )
+    return models
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _kind(kind: type) -> str:
+    return {list: "a list of strings", int: "a whole number of at least 1", str: "a string"}[kind]
+
+
+def _locate(path: Path | None, text: str, header: str, key: str | None) -> str:
+    """``path:line`` of ``key`` under ``[header]``; only ``path`` where inline tables hide it."""
+    current = ""
+    at_header = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
+            current = match[1].replace('"', "").replace(" ", "")
+            if key is None and f"{current}.".startswith(f"{header}."):
+                return f"{path}:{number}"
+            if current == header:
+                at_header = number
+        elif key is not None and current == header and re.match(rf'\s*"?{re.escape(key)}"?\s*[.=]', line):
+            return f"{path}:{number}"
+    return f"{path}:{at_header}" if at_header else str(path)

@@ -1,0 +1,210 @@
+"""What a plugin implements: ``Backend`` and ``Model`` to answer prompts, ``Trainer`` to train.
+
+A backend turns validated options into an open model. Declaring one must import nothing heavy:
+``torch``, ``transformers``, ``openai`` and the like belong inside ``open``.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+
+from entailbench.errors import ModelError
+from entailbench.records import Answer, CandidateScores, Decoding, Message, ModelIdentity, ModelSpec, Prompt, SftPair
+
+__all__ = ["Backend", "Model", "OpenContext", "ResolvedModel", "Shared", "Trainer", "TrainingJob", "TrainingOutcome"]
+
+T = TypeVar("T")
+
+
+class Shared:
+    """Heavy things that several models of one run use, each made once (a base model's weights).
+
+    The runner owns it and drops what no remaining model needs.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, dict[Hashable, Any]] = {}
+
+    def get(self, owner: str, key: Hashable, make: Callable[[], T]) -> T:
+        """The thing under ``key``, made by ``make`` the first time; it lives as long as ``owner`` is kept."""
+        made = self._made.setdefault(owner, {})
+        if key not in made:
+            made[key] = make()
+        return cast(T, made[key])
+
+    def keep_only(self, owners: Iterable[str]) -> None:
+        """Drops everything that belongs to no one in ``owners``; calls ``close()`` where there is one."""
+        wanted = set(owners)
+        for owner in [name for name in self._made if name not in wanted]:
+            for thing in self._made.pop(owner).values():
+                close = getattr(thing, "close", None)
+                if callable(close):
+                    close()
+
+
+@dataclass(frozen=True)
+class OpenContext:
+    """Where and for whom a model is checked, opened, trained or exported."""
+
+    name: str
+    """The model's registered name."""
+    home: Path
+    """Cache folder of this user (``ENTAILBENCH_HOME``); may not exist yet."""
+    workspace: Path
+    """Folder of ``entailbench.toml``, or the current one: relative paths in options start here."""
+    trained: Path | None = None
+    """The checkpoint that ``entailbench finetune`` wrote for this name, when there is one."""
+    base: ResolvedModel | None = None
+    """The model named by ``base = …``."""
+    root: str = ""
+    """The name at the end of the chain of ``base``: models with the same root share its weights."""
+    shared: Shared = field(default_factory=Shared)
+    notify: Callable[[str], None] = lambda message: None
+    """Tells the user about a wait ("downloading …", "converting …"); one line each."""
+
+    def path(self, value: str | Path) -> Path:
+        """``value`` as a path, relative ones against the workspace, ``~`` expanded."""
+        return self.workspace / Path(value).expanduser()
+
+
+class Model(ABC):
+    """An open model. Sync; one that talks to a network is concurrent inside."""
+
+    chat: bool = True
+    """Whether the model has a chat or prompt format of its own; without one a prompt is plain text to continue."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> ModelIdentity:
+        """What determines the answers. May grow more precise once a server has answered."""
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The prompt text that the model really sees for ``messages``; by default JSON, as chat APIs take it."""
+        return json.dumps([{"role": m.role, "content": m.content} for m in messages], ensure_ascii=False)
+
+    @abstractmethod
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
+        """Yields one answer per prompt, in any order, each as soon as it is known.
+
+        Raises:
+            ModelError: the model cannot go on; what was yielded so far is kept.
+        """
+
+    def score(self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]) -> Iterator[CandidateScores]:
+        """Yields the log-probabilities of ``candidates[i]`` as continuations of ``prompts[i]``, in any order.
+
+        Raises:
+            ModelError: this model cannot score (its backend has ``scores = False``).
+        """
+        raise ModelError(f"backend {self.identity.backend!r} cannot score candidates")
+
+    def close(self) -> None:  # noqa: B027 - optional: most models hold nothing of their own
+        """Frees what the model holds. Called once, also after an error."""
+
+
+class Backend(ABC):
+    """Turns options into an open model."""
+
+    name: ClassVar[str]
+    """What ``backend = "…"`` names."""
+    Options: ClassVar[type]
+    """A frozen dataclass; its fields are the allowed keys, their types are checked before ``check`` is called."""
+    scores: ClassVar[bool] = False
+    """Whether its models can score candidates (``puzzte_mc``)."""
+    requires: ClassVar[Mapping[str, str]] = {}
+    """Importable modules it needs → what to ``pip install`` for them; checked before anything is opened."""
+    export_formats: ClassVar[tuple[str, ...]] = ()
+    """What ``entailbench export`` may write for its models."""
+
+    def check(self, options: Any, context: OpenContext) -> Iterable[str]:
+        """Every reason why ``open`` would fail that can be known cheaply (missing key, folder, training)."""
+        return ()
+
+    def describe(self, options: Any) -> str:
+        """One short phrase for ``entailbench models``, e.g. the folder or the served model's name."""
+        return ""
+
+    @abstractmethod
+    def open(self, options: Any, context: OpenContext) -> Model:
+        """Opens the model; may take long and use ``context.shared`` for weights.
+
+        Raises:
+            ModelError: with what is wrong and what to do.
+        """
+
+    def export(self, options: Any, context: OpenContext, format: str, out: Path) -> None:
+        """Writes the model to the new folder ``out`` in one of ``export_formats``."""
+        raise NotImplementedError(f"{self.name} declares export formats but does not export")
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A registered model with its backend found and its options validated."""
+
+    spec: ModelSpec
+    backend: Backend
+    options: Any
+    """An instance of ``backend.Options``."""
+    context: OpenContext
+
+    def problems(self) -> list[str]:
+        """What keeps it from running here, each as a sentence; empty when it can run."""
+        from importlib.util import find_spec
+
+        missing = [pip for module, pip in self.backend.requires.items() if find_spec(module) is None]
+        if missing:
+            return [f"model {self.spec.name!r} needs a package that is not installed: pip install {' '.join(missing)}"]
+        return [f"model {self.spec.name!r}: {problem}" for problem in self.backend.check(self.options, self.context)]
+
+    def open(self) -> Model:
+        """Opens it; see ``Backend.open``."""
+        return self.backend.open(self.options, self.context)
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Everything a trainer is given."""
+
+    context: OpenContext
+    """Of the model to be trained; ``context.base`` is the model it starts from."""
+    train: tuple[SftPair, ...]
+    validation: tuple[SftPair, ...]
+    out: Path
+    """An existing, empty folder for the checkpoint; the caller moves it into place when training succeeded."""
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a trainer reports about its work."""
+
+    losses: tuple[tuple[int, float], ...]
+    """(optimizer step, training loss) pairs."""
+    validation_losses: tuple[tuple[int, float], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Further entries for the lineage: base weights hash, recipe as run, versions, seconds."""
+
+
+class Trainer(ABC):
+    """Trains a registered model and writes a checkpoint that its backend can open."""
+
+    name: ClassVar[str]
+    Recipe: ClassVar[type]
+    """A frozen dataclass of the recipe's options."""
+    requires: ClassVar[Mapping[str, str]] = {}
+
+    def check(self, recipe: Any, context: OpenContext) -> Iterable[str]:
+        """Every reason why training would fail that can be known before it starts."""
+        return ()
+
+    @abstractmethod
+    def train(self, recipe: Any, job: TrainingJob) -> TrainingOutcome:
+        """Trains and writes the checkpoint into ``job.out``.
+
+        Raises:
+            TrainingError: with what went wrong and where the log is.
+        """

@@ -1,0 +1,104 @@
+"""Every exception a user can meet.
+
+    EntailbenchError
+    ├── UsageError            exit code 2: nothing was computed, change the command or the configuration
+    │   ├── ConfigError       entailbench.toml, an option, a plugin's declaration
+    │   ├── UnknownNameError  a model, task, backend or format that does not exist; names the nearest
+    │   ├── DataError         a data file or folder: where, what is wrong, what was expected
+    │   └── PreflightError    several problems found before the first token, all listed at once
+    └── RunError              exit code 1: the work had begun and could not be finished
+        ├── ModelError        a model could not be opened or stopped answering
+        └── TrainingError     training failed, or what it wrote is not what was asked for
+
+The command line prints these as one or two lines without a traceback. Any other exception is a
+bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "EntailbenchError",
+    "ModelError",
+    "PreflightError",
+    "RunError",
+    "TrainingError",
+    "UnknownNameError",
+    "UsageError",
+    "nearest_hint",
+]
+
+
+class EntailbenchError(Exception):
+    """Something the user can mend; the message says what is wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(EntailbenchError):
+    """The command or the configuration cannot work as given; nothing was computed."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file, an option or a plugin's declaration is wrong."""
+
+
+class UnknownNameError(UsageError):
+    """A name that nothing is registered under.
+
+    Args:
+        kind: what was looked up, e.g. ``"model"``.
+        name: what the user wrote.
+        known: the names there are.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(sorted(known))
+        listing = ", ".join(self.known) or "none"
+        super().__init__(f"unknown {kind} {name!r}{nearest_hint(name, self.known)} (known: {listing})")
+
+
+class DataError(UsageError):
+    """A data file or folder is missing, malformed, or not of the promised form."""
+
+
+class PreflightError(UsageError):
+    """Problems found before the first token, all of them.
+
+    Args:
+        problems: one sentence each; at least one.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            super().__init__(self.problems[0])
+        else:
+            listing = "\n".join(f"  - {problem}" for problem in self.problems)
+            super().__init__(f"{len(self.problems)} problems, nothing was run:\n{listing}")
+
+
+class RunError(EntailbenchError):
+    """The work had begun and could not be finished."""
+
+
+class ModelError(RunError):
+    """A model could not be opened, or stopped answering."""
+
+
+class TrainingError(RunError):
+    """Training failed, or wrote something other than what was asked for."""
+
+
+def nearest_hint(name: str, known: Iterable[str]) -> str:
+    """``", did you mean 'x'?"`` for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,164 @@
+"""An open model as lm-eval sees it. Import only where lm_eval may be imported."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lm_eval.api.model import LM
+
+from entailbench.errors import ModelError, PreflightError
+from entailbench.plugins import create_plugin_manager
+from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
+from entailbench.registry import load_registry
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+
+    from entailbench.contracts import Model
+
+__all__ = ["EntailbenchLM", "HarnessModel", "OnAnswer"]
+
+OnAnswer = Callable[[Prompt, Answer | CandidateScores], None]
+"""Called for every answer as it comes, with the prompt it belongs to."""
+
+
+class HarnessModel(LM):  # type: ignore[misc]
+    """Turns lm-eval's requests into prompts, and a model's answers into lm-eval's responses."""
+
+    def __init__(self, model: Model, *, name: str, on_answer: OnAnswer | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.name = name
+        self.seconds = 0.0
+        """Wall time spent waiting for the model."""
+        self._on_answer = on_answer or (lambda prompt, answer: None)
+        self._messages: dict[str, tuple[Message, ...]] = {}
+
+    # What lm-eval asks while it builds requests
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """The model's own rendering; the messages are remembered for models that take a conversation."""
+        messages = tuple(Message(turn["role"], turn["content"]) for turn in chat_history)  # type: ignore[arg-type]
+        text = self.model.render(messages)
+        self._messages[text] = messages
+        return text
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Keys lm-eval's request cache: everything that shapes a prompt."""
+        return f"{self.name}-{self.model.identity.template}"
+
+    # What lm-eval asks of a model
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """One text per request, in order."""
+        texts: dict[int, str] = {}
+        for decoding, indices in _by_decoding(requests).items():
+            prompts = self._prompts([requests[i] for i in indices])
+            answers: dict[str, Answer] = {}
+            self._collect(self.model.generate(prompts, decoding), prompts, answers)
+            for index, prompt in zip(indices, prompts, strict=True):
+                texts[index] = answers[prompt.id].text
+        return [texts[i] for i in range(len(requests))]
+
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """One (log-probability, greedy) pair per request, in order."""
+        groups: dict[tuple[str, int, str], list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault((request.task_name, request.doc_id, request.args[0]), []).append(index)
+        members = list(groups.values())
+        prompts = self._prompts([requests[indices[0]] for indices in members])
+        candidates = [[requests[i].args[1] for i in indices] for indices in members]
+        scores: dict[str, CandidateScores] = {}
+        self._collect(self.model.score(prompts, candidates), prompts, scores)
+        pairs: dict[int, tuple[float, bool]] = {}
+        for prompt, indices in zip(prompts, members, strict=True):
+            answer = scores[prompt.id]
+            if len(answer.logprobs) != len(indices):
+                raise ModelError(f"model {self.name!r} scored {len(answer.logprobs)} of {len(indices)} candidates")
+            for index, logprob, greedy in zip(indices, answer.logprobs, answer.greedy, strict=True):
+                pairs[index] = (logprob, greedy)
+        return [pairs[i] for i in range(len(requests))]
+
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Not offered: entailment tasks generate or choose."""
+        raise ModelError("entailbench models cannot run perplexity tasks (loglikelihood_rolling)")
+
+    def _prompts(self, requests: Sequence[Instance]) -> list[Prompt]:
+        seen: Counter[str] = Counter()
+        prompts = []
+        for request in requests:
+            text = request.args[0]
+            messages = self._messages.get(text)
+            if messages is None:
+                # lm-eval ran without --apply_chat_template: the text is the user's message, and the
+                # model still sees it in its own format, never in another.
+                messages = (Message("user", text),)
+                text = self.model.render(messages) if self.model.chat else text
+            key = f"{request.task_name}/{request.doc_id}"
+            seen[key] += 1
+            unique = key if seen[key] == 1 else f"{key}#{seen[key]}"
+            prompts.append(Prompt(unique, request.task_name, request.doc_id, messages, text, request.doc))
+        return prompts
+
+    def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
+        """Checks that every prompt is answered exactly once, and passes each answer on."""
+        wanted = {prompt.id: prompt for prompt in prompts}
+        start = time.perf_counter()
+        for answer in stream:
+            if answer.prompt_id not in wanted or answer.prompt_id in into:
+                how = "twice" if answer.prompt_id in into else "though it was not asked"
+                raise ModelError(f"backend of {self.name!r} answered prompt {answer.prompt_id!r} {how}")
+            into[answer.prompt_id] = answer
+            self._on_answer(wanted[answer.prompt_id], answer)
+        self.seconds += time.perf_counter() - start
+        if missing := [key for key in wanted if key not in into]:
+            raise ModelError(f"backend of {self.name!r} left {len(missing)} prompts unanswered, first {missing[0]!r}")
+
+
+def _by_decoding(requests: Sequence[Instance]) -> dict[Decoding, list[int]]:
+    groups: dict[Decoding, list[int]] = {}
+    for index, request in enumerate(requests):
+        groups.setdefault(_decoding(request.args[1]), []).append(index)
+    return groups
+
+
+def _decoding(arguments: dict[str, Any]) -> Decoding:
+    """lm-eval's generation arguments as ours.
+
+    Raises:
+        ModelError: an argument that would change the answers and that we do not know.
+    """
+    given = dict(arguments)
+    until = given.pop("until", None) or []
+    stop = (until,) if isinstance(until, str) else tuple(until)
+    sample = given.pop("do_sample", None)
+    temperature = float(given.pop("temperature", 0.0) or 0.0)
+    limit = next((given.pop(key) for key in ("max_gen_toks", "max_new_tokens", "max_tokens") if key in given), 256)
+    seed = int(given.pop("seed", 0))
+    if given:
+        raise ModelError(f"generation_kwargs of the task that entailbench does not know: {', '.join(sorted(given))}")
+    return Decoding(int(limit), stop, temperature if sample is not False else 0.0, seed)
+
+
+class EntailbenchLM(HarnessModel):
+    """A registered model under lm-eval's own command line: ``--model entailbench --model_args name=lora``."""
+
+    def __init__(self, name: str, config: str | None = None, **ignored: Any) -> None:
+        """Opens the model.
+
+        Args:
+            name: as in ``entailbench models``.
+            config: a configuration file instead of ``entailbench.toml`` of the current folder.
+            ignored: batch_size, max_batch_size and device, which lm-eval passes along; the registry decides.
+        """
+        registry = load_registry(create_plugin_manager(), config=Path(config) if config else None)
+        resolved = registry.resolve(name, notify=lambda message: print(message, file=sys.stderr))
+        if problems := resolved.problems():
+            raise PreflightError(problems)
+        super().__init__(resolved.open(), name=name)

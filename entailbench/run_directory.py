@@ -1,0 +1,132 @@
+"""The folder of one run: everything needed to trust it or to repeat it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TextIO
+
+from entailbench.errors import RunError, UsageError
+
+__all__ = ["PredictionsFile", "RunDirectory", "to_json", "write_atomically"]
+
+
+class RunDirectory:
+    """Creates and fills a run's folder.
+
+    ::
+
+        config.json            what was asked for
+        versions.json          Python and packages
+        models/NAME.json       identity, options, decoding
+        predictions/NAME.jsonl every answer as it came
+        lm_eval/NAME/          lm-eval's own results_*.json and samples_*.jsonl
+        report.json report.md  the tables
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, chosen: Path | None, parent: Path) -> RunDirectory:
+        """Makes the folder.
+
+        Args:
+            chosen: the user's ``--output``; must not hold anything yet.
+            parent: where a folder named after the time is made otherwise.
+
+        Raises:
+            UsageError: it cannot be written, or already holds a run.
+        """
+        path = chosen or parent / datetime.now().strftime("%Y%m%d-%H%M%S")
+        try:
+            if chosen is None:
+                number = 1
+                while path.exists():
+                    number += 1
+                    path = path.with_name(f"{path.name.split('_')[0]}_{number}")
+            elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise UsageError(f"{path} already exists and is not an empty folder: choose another --output")
+            path.mkdir(parents=True, exist_ok=True)
+            for name in ("models", "predictions", "lm_eval"):
+                (path / name).mkdir()
+        except OSError as error:
+            raise UsageError(f"cannot write the run to {path}: {error.strerror}; choose another --output") from error
+        return cls(path)
+
+    def write(self, name: str, value: Any) -> None:
+        """Writes ``value`` as JSON, or a string as it is."""
+        text = value if isinstance(value, str) else to_json(value, indent=2) + "\n"
+        write_atomically(self.path / name, text)
+
+    def predictions(self, model: str) -> PredictionsFile:
+        """Opens the file that takes a model's answers as they come."""
+        return PredictionsFile(self.path / "predictions" / f"{model}.jsonl")
+
+
+class PredictionsFile:
+    """A JSON Lines file; each line reaches the operating system before the next answer is waited for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Writes one row.
+
+        Raises:
+            RunError: the disk is full or the folder can no longer be written; earlier rows are kept.
+        """
+        try:
+            self._file.write(to_json(row) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.path}: {error.strerror}; the answers before this one are kept"
+            ) from error
+
+    def close(self) -> None:
+        """Closes the file; a disk that is full has been reported by ``append``."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror}") from error
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON of records, paths and read-only mappings; keys keep their order."""
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping | MappingProxyType):
+        return dict(value)
+    return str(value)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old one or the whole new one.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,274 @@
+"""``run(config) -> Report``: several models over several tasks. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from entailbench import harness
+from entailbench.contracts import ResolvedModel, Shared
+from entailbench.errors import EntailbenchError, PreflightError
+from entailbench.records import (
+    Answer,
+    CandidateScores,
+    ModelIdentity,
+    ModelResult,
+    Prompt,
+    Report,
+    TaskResult,
+)
+from entailbench.registry import Registry
+from entailbench.run_directory import RunDirectory
+from entailbench.scoring import best_constant, score
+
+__all__ = ["DEFAULT_TASK", "Observer", "RunConfig", "run"]
+
+DEFAULT_TASK = "puzzte_generated"
+FREE_BYTES = 64 * 2**20
+"""A run writes a few MB; with less than this left it could not finish."""
+PACKAGES = ("entailbench", "lm-eval", "litgpt", "torch", "transformers", "tokenizers", "peft", "datasets", "openai")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run is asked to do."""
+
+    models: tuple[str, ...]
+    tasks: tuple[str, ...] = (DEFAULT_TASK,)
+    limit: int | None = None
+    """Only the first rows of each task."""
+    split: str | None = None
+    """Default "test"."""
+    output: Path | None = None
+    """The run directory; default a new one under ``runs/`` of the workspace."""
+    data_dir: Path | None = None
+    """A folder with the data set's published files, instead of the hub."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of the tasks' loaders."""
+
+
+class Observer(Protocol):
+    """Is told how far a run is."""
+
+    def notify(self, message: str) -> None:
+        """One line about a wait."""
+
+    def start(self, model: str, task: str, rows: int) -> None:
+        """A model starts on a task."""
+
+    def advance(self) -> None:
+        """One row was answered."""
+
+    def finish(self) -> None:
+        """The model is through with the task, or was stopped."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    models: tuple[ResolvedModel, ...]
+    tasks: tuple[harness.LoadedTask, ...]
+    shared: Shared
+
+
+def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
+    """Checks everything, then answers, judges and tabulates.
+
+    Raises:
+        PreflightError: all the reasons why the run cannot work, before any weights are read.
+        RunError: it had begun and could not be finished; what was answered is in the run directory.
+    """
+    plan = _preflight(config, registry, observer)
+    directory = RunDirectory.create(config.output and registry.workspace / config.output, registry.workspace / "runs")
+    directory.write("config.json", config)
+    versions = _versions()
+    directory.write("versions.json", versions)
+    observer.notify(f"run directory: {directory.path}")
+    evaluations: dict[tuple[str, str], harness.Evaluation] = {}
+    identities: dict[str, ModelIdentity] = {}
+    try:
+        for index, resolved in enumerate(plan.models):
+            name = resolved.spec.name
+            identities[name] = _answer(resolved, plan.tasks, config.limit, directory, observer, evaluations)
+            plan.shared.keep_only(registry.root(later.spec.name) for later in plan.models[index + 1 :])
+    finally:
+        plan.shared.keep_only(())
+    tasks = tuple(_tabulate(loaded, plan.models, evaluations, identities) for loaded in plan.tasks)
+    return Report(directory=str(directory.path), tasks=tasks, identities=identities, versions=versions)
+
+
+def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Plan:
+    """Everything that can be known before the first token; all problems at once."""
+    problems: list[str] = []
+    if not config.models:
+        problems.append("no model was named: pass --models, for example --models base")
+    for kind, names in (("model", config.models), ("task", config.tasks)):
+        problems += [f"{kind} {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    shared = Shared()
+    models: list[ResolvedModel] = []
+    for name in dict.fromkeys(config.models):
+        try:
+            resolved = registry.resolve(name, shared=shared, notify=observer.notify)
+            problems += resolved.problems()
+            models.append(resolved)
+        except EntailbenchError as error:
+            problems.append(str(error))
+    metadata = {**config.metadata, "data_dir": str(registry.workspace / config.data_dir) if config.data_dir else None}
+    tasks, task_problems = harness.load_tasks(
+        list(dict.fromkeys(config.tasks)), task_paths(registry), split=config.split, metadata=metadata
+    )
+    problems += task_problems
+    for task in tasks:
+        problems += [
+            f"model {model.spec.name!r} cannot run {task.name!r}: backend {model.spec.backend} scores no candidates"
+            for model in models
+            if task.scores_candidates and not model.backend.scores
+        ]
+        if config.limit is not None and config.limit > len(task.docs):
+            problems.append(
+                f"--limit {config.limit} is more than the {len(task.docs)} rows of {task.name!r}, split {task.split!r}"
+            )
+    problems += _output_problems(registry.workspace / (config.output or "runs"))
+    if problems:
+        raise PreflightError(problems)
+    return _Plan(tuple(models), tuple(tasks), shared)
+
+
+def task_paths(registry: Registry) -> list[Path]:
+    """The task folders of all plugins."""
+    return [Path(path) for _, paths in registry.plugins.call("entailbench_task_paths") for path in paths]
+
+
+def _output_problems(path: Path) -> list[str]:
+    existing = next(candidate for candidate in (path, *path.parents) if candidate.exists())
+    if not existing.is_dir():
+        return [f"the output folder {path} is not a folder"]
+    if not os.access(existing, os.W_OK | os.X_OK) or _mounted_read_only(existing):
+        return [f"the output folder {path} cannot be written (read-only): choose another --output"]
+    free = shutil.disk_usage(existing).free
+    if free < FREE_BYTES:
+        return [f"only {free / 2**20:.0f} MB are free for the output folder {path}: choose another --output"]
+    return []
+
+
+def _mounted_read_only(path: Path) -> bool:
+    # For root, os.access says yes to everything; the mount's flag does not lie.
+    return bool(hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def _answer(
+    resolved: ResolvedModel,
+    tasks: Sequence[harness.LoadedTask],
+    limit: int | None,
+    directory: RunDirectory,
+    observer: Observer,
+    evaluations: dict[tuple[str, str], harness.Evaluation],
+) -> ModelIdentity:
+    """Opens one model and runs it over all tasks; returns its identity as known afterwards."""
+    name = resolved.spec.name
+    observer.notify(f"opening {name}")
+    model = resolved.open()
+    try:
+        for loaded in tasks:
+            predictions = directory.predictions(name)
+
+            def on_answer(
+                prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask = loaded
+            ) -> None:
+                predictions.append(_prediction(prompt, answer, loaded))  # noqa: B023 - used before the next turn
+                observer.advance()
+
+            observer.start(name, loaded.name, min(limit or len(loaded.docs), len(loaded.docs)))
+            try:
+                evaluations[name, loaded.name] = harness.evaluate(
+                    model, name, loaded, limit=limit, on_answer=on_answer, out=directory.path / "lm_eval"
+                )
+            finally:
+                observer.finish()
+                predictions.close()
+        return model.identity
+    finally:
+        try:
+            described = {
+                "name": name,
+                "identity": model.identity,
+                "decoding": {task.name: task.task.config.generation_kwargs for task in tasks},
+                "source": resolved.spec.source,
+            }
+            directory.write(f"models/{name}.json", described)
+        finally:
+            model.close()
+
+
+def _prediction(prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "prompt_id": prompt.id,
+        "task": prompt.task,
+        "split": loaded.split,
+        "doc_id": prompt.doc_id,
+        "id": prompt.doc.get("id"),
+        "gold": prompt.doc.get("label"),
+    }
+    if isinstance(answer, Answer):
+        return {**row, "text": answer.text}
+    return {**row, "logprobs": answer.logprobs, "greedy": answer.greedy}
+
+
+def _tabulate(
+    loaded: harness.LoadedTask,
+    models: Sequence[ResolvedModel],
+    evaluations: Mapping[tuple[str, str], harness.Evaluation],
+    identities: Mapping[str, ModelIdentity],
+) -> TaskResult:
+    results = []
+    gold: list[str] = []
+    for resolved in models:
+        name = resolved.spec.name
+        evaluation = evaluations[name, loaded.name]
+        gold = [sample.gold for sample in evaluation.samples]
+        results.append(
+            _result(name, gold, [s.predicted for s in evaluation.samples], evaluation.seconds, identities[name])
+        )
+    label, constant = best_constant(gold)
+    baseline = _result(f'always "{label}"', gold, [label] * len(gold), None, None)
+    return TaskResult(
+        task=loaded.name,
+        split=loaded.split,
+        rows=constant.rows,
+        entailment_rows=sum(g == "entailment" for g in gold),
+        labels=loaded.labels,
+        models=tuple(results),
+        constant=baseline,
+    )
+
+
+def _result(
+    name: str, gold: Sequence[str], predicted: Sequence[str], seconds: float | None, identity: ModelIdentity | None
+) -> ModelResult:
+    found = score(gold, predicted)
+    return ModelResult(
+        name=name,
+        rows=found.rows,
+        overall=found.overall,
+        entailment=found.entailment,
+        not_entailment=found.not_entailment,
+        balanced=found.balanced,
+        unparsed=found.unparsed,
+        seconds=seconds,
+        identity=identity,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,216 @@
+"""Whole runs with models whose score is known beforehand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from model_plugins import known_plugin
+
+from entailbench import ModelError, PreflightError
+from entailbench.plugins import create_plugin_manager
+from entailbench.records import Report
+from entailbench.registry import Registry, load_registry
+from entailbench.report.text import render, save
+from entailbench.runner import RunConfig, run
+
+
+class Quiet:
+    """Collects what a run would tell the user."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.answered = 0
+
+    def notify(self, message: str) -> None:
+        self.messages.append(message)
+
+    def start(self, model: str, task: str, rows: int) -> None:
+        self.messages.append(f"{model} {task} {rows}")
+
+    def advance(self) -> None:
+        self.answered += 1
+
+    def finish(self) -> None:
+        pass
+
+
+@pytest.fixture
+def registry(workspace: Path, home: Path) -> Registry:
+    return registry_with(workspace, home)
+
+
+def registry_with(workspace: Path, home: Path, **models: dict[str, Any]) -> Registry:
+    plugins = create_plugin_manager(environment={}, extra={"known": known_plugin(**models)})
+    return load_registry(plugins, workspace=workspace, home=home)
+
+
+def run_quietly(registry: Registry, **config: Any) -> Report:
+    report = run(RunConfig(**config), registry, Quiet())
+    save(report)
+    return report
+
+
+def problems(registry: Registry, **config: Any) -> tuple[str, ...]:
+    with pytest.raises(PreflightError) as caught:
+        run_quietly(registry, **config)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("task", ["puzzte_generated", "puzzte_generated_mc"])
+def test_known_models_score_what_they_must(registry: Registry, task: str) -> None:
+    report = run_quietly(registry, models=("perfect", "inverted", "always-yes"), tasks=(task,), limit=60)
+    (result,) = report.tasks
+    perfect, inverted, constant = result.models
+    assert (perfect.overall, perfect.balanced, perfect.unparsed) == (1.0, 1.0, 0)
+    assert (inverted.overall, inverted.balanced) == (0.0, 0.0)
+    assert constant.overall == pytest.approx(result.entailment_rows / 60)
+    assert (constant.entailment, constant.not_entailment, constant.balanced) == (1.0, 0.0, 0.5)
+    assert result.constant.overall == pytest.approx(max(result.entailment_rows, 60 - result.entailment_rows) / 60)
+    assert 0 < result.entailment_rows < 60
+
+
+def test_unparsed_answers_are_wrong_and_counted(registry: Registry) -> None:
+    (result,) = run_quietly(registry, models=("mumbles",), limit=10).tasks
+    assert (result.models[0].overall, result.models[0].unparsed) == (0.0, 10)
+
+
+def test_answers_in_any_order_belong_to_their_prompts(workspace: Path, home: Path) -> None:
+    registry = registry_with(workspace, home, backwards={"behaviour": "perfect", "order": "reversed"})
+    (result,) = run_quietly(registry, models=("backwards",), limit=20).tasks
+    assert result.models[0].overall == 1.0
+
+
+@pytest.mark.parametrize(("order", "message"), [("twice", "twice"), ("missing", "left 1 prompts unanswered")])
+def test_a_backend_that_breaks_its_promise_is_named(workspace: Path, home: Path, order: str, message: str) -> None:
+    registry = registry_with(workspace, home, sloppy={"behaviour": "perfect", "order": order})
+    with pytest.raises(ModelError, match=f"'sloppy'.*{message}"):
+        run_quietly(registry, models=("sloppy",), limit=5)
+
+
+def test_what_was_answered_before_a_failure_is_kept(workspace: Path, home: Path) -> None:
+    registry = registry_with(workspace, home, weary={"behaviour": "perfect", "fail_after": 3})
+    with pytest.raises(ModelError, match="gave up"):
+        run_quietly(registry, models=("weary",), limit=9, output=Path("out"))
+    rows = [json.loads(line) for line in (workspace / "out/predictions/weary.jsonl").read_text().splitlines()]
+    assert [row["doc_id"] for row in rows] == [0, 1, 2]
+
+
+def test_models_are_closed_even_when_they_fail(workspace: Path, home: Path) -> None:
+    plugin = known_plugin(weary={"behaviour": "perfect", "fail_after": 0})
+    plugins = create_plugin_manager(environment={}, extra={"known": plugin})
+    registry = load_registry(plugins, workspace=workspace, home=home)
+    with pytest.raises(ModelError):
+        run_quietly(registry, models=("perfect", "weary"), limit=3)
+    assert [model.closed for model in plugin.backend.opened] == [1, 1]
+
+
+def test_decoding_is_the_tasks(workspace: Path, home: Path) -> None:
+    plugin = known_plugin()
+    registry = load_registry(
+        create_plugin_manager(environment={}, extra={"known": plugin}), workspace=workspace, home=home
+    )
+    run_quietly(registry, models=("perfect",), limit=2)
+    (decoding,) = plugin.backend.opened[0].decodings
+    assert (decoding.temperature, decoding.max_tokens, decoding.stop) == (0.0, 16, ("\n\n",))
+
+
+def test_the_run_directory_holds_everything(registry: Registry, workspace: Path) -> None:
+    report = run_quietly(registry, models=("perfect", "always-yes"), limit=6, output=Path("out"))
+    out = workspace / "out"
+    assert Path(report.directory) == out
+    assert json.loads((out / "config.json").read_text())["models"] == ["perfect", "always-yes"]
+    assert "python" in json.loads((out / "versions.json").read_text())
+    described = json.loads((out / "models/perfect.json").read_text())
+    assert described["identity"]["weights"] == "known:perfect"
+    assert described["decoding"]["puzzte_generated"]["max_gen_toks"] == 16
+    rows = [json.loads(line) for line in (out / "predictions/perfect.jsonl").read_text().splitlines()]
+    assert len(rows) == 6
+    assert all(row["text"] == row["gold"] for row in rows)
+    (results,) = (out / "lm_eval/perfect").glob("results_*.json")
+    assert json.loads(results.read_text())["results"]["puzzte_generated"]["acc,label"] == 1.0
+    (samples,) = (out / "lm_eval/perfect").glob("samples_puzzte_generated_*.jsonl")
+    assert len(samples.read_text().splitlines()) == 6
+    assert json.loads((out / "report.json").read_text())["tasks"][0]["rows"] == 6
+    assert "perfect" in (out / "report.md").read_text()
+
+
+def test_the_title_says_task_split_rows_and_labels(registry: Registry) -> None:
+    text = render(run_quietly(registry, models=("perfect",), limit=7, split="validation"))
+    assert re.match(
+        r"puzzte_generated · validation split · 7 rows \(\d entailment, \d not entailment\) · labels proved", text
+    )
+    assert 'always "' in text
+
+
+def test_every_format_carries_the_numbers(registry: Registry) -> None:
+    report = run_quietly(registry, models=("perfect", "always-yes"), limit=8)
+    assert re.search(r"\| perfect +\| +8 \| +100.0 \|", render(report))
+    assert "\\begin{tabular}" in render(report, "latex")
+    lines = render(report, "csv").splitlines()
+    assert lines[0].startswith("task,split,labels,model,served,rows,overall")
+    assert len(lines) == 4
+    assert lines[1].split(",")[3:7] == ["perfect", "", "8", "1.0"]
+    assert json.loads(render(report, "json"))["tasks"][0]["models"][0]["overall"] == 1.0
+
+
+def test_all_problems_at_once_and_nothing_is_run(registry: Registry, workspace: Path) -> None:
+    found = problems(registry, models=("perfct", "gpt35", "lora"), tasks=("puzzte_generate", "puzzte"), limit=5)
+    text = "\n".join(found)
+    assert "unknown model 'perfct', did you mean 'perfect'?" in text
+    assert "OPENAI_API_KEY" in text
+    assert "entailbench finetune lora" in text
+    assert "unknown task 'puzzte_generate', did you mean 'puzzte_generated'?" in text
+    assert "--data-dir" in text
+    assert len(found) == 5
+    assert not (workspace / "runs").exists()
+
+
+def test_a_model_that_cannot_score_is_refused_before_anything_runs(registry: Registry, workspace: Path) -> None:
+    answers = workspace / "answers.jsonl"
+    answers.write_text('{"doc_id": 0, "answer": "entailment"}\n')
+    (workspace / "entailbench.toml").write_text('[models.old]\nbackend = "replay"\nanswers = "answers.jsonl"\n')
+    registry = load_registry(registry.plugins, workspace=workspace, home=registry.home)
+    (problem,) = problems(registry, models=("old",), tasks=("puzzte_generated_mc",), limit=1)
+    assert "scores no candidates" in problem
+
+
+def test_more_rows_than_there_are(registry: Registry) -> None:
+    (problem,) = problems(registry, models=("perfect",), limit=10**6)
+    assert "--limit 1000000 is more than" in problem
+
+
+def test_a_split_that_does_not_exist(registry: Registry) -> None:
+    (problem,) = problems(registry, models=("perfect",), split="dev")
+    assert "no split 'dev' (it has train, validation, test)" in problem
+
+
+def test_no_model_and_doubles(registry: Registry) -> None:
+    assert "pass --models" in problems(registry, models=())[0]
+    assert "named twice" in problems(registry, models=("perfect", "perfect"))[0]
+
+
+def test_an_output_folder_that_is_in_use(registry: Registry, workspace: Path) -> None:
+    (workspace / "out").mkdir()
+    (workspace / "out" / "mine.txt").write_text("keep")
+    with pytest.raises(Exception, match="already exists and is not an empty folder"):
+        run_quietly(registry, models=("perfect",), limit=1, output=Path("out"))
+    (workspace / "file").write_text("")
+    assert "not a folder" in problems(registry, models=("perfect",), limit=1, output=Path("file"))[0]
+
+
+def test_a_server_cannot_break_the_table(registry: Registry) -> None:
+    import dataclasses
+
+    from entailbench import ModelIdentity
+
+    report = run_quietly(registry, models=("perfect",), limit=2)
+    task = report.tasks[0]
+    evil = ModelIdentity("openai", None, served="gpt|\x1b[31m\nx at http://127.0.0.1:1/v1")
+    hostile = dataclasses.replace(task, models=(dataclasses.replace(task.models[0], identity=evil),))
+    text = render(dataclasses.replace(report, tasks=(hostile,)))
+    assert "perfect (gpt/?[31m?x at http://127.0.0.1:1/v1)" in text
+    assert "\x1b" not in text
