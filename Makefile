@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 demo: $(STAMP)  ## Install, fetch a small model, train an adapter, compare it with its base
 	$(BIN)/entailbench finetune lora --overwrite
-	$(BIN)/entailbench run --models base,lora
+	$(BIN)/entailbench run --models base,lora --limit 250
 	@echo
 	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
 

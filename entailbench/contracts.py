@@ -158,7 +158,8 @@ class ResolvedModel:
 
         missing = [pip for module, pip in self.backend.requires.items() if find_spec(module) is None]
         if missing:
-            return [f"model {self.spec.name!r} needs a package that is not installed: pip install {' '.join(missing)}"]
+            wanted = " ".join(dict.fromkeys(missing))
+            return [f"model {self.spec.name!r} needs a package that is not installed: pip install {wanted}"]
         return [f"model {self.spec.name!r}: {problem}" for problem in self.backend.check(self.options, self.context)]
 
     def open(self) -> Model:

@@ -84,13 +84,13 @@ def finetune(config: FinetuneConfig, registry: Registry, notify: Callable[[str],
         outcome = trainer.train(recipe, TrainingJob(context, train, validation, partial))
         lineage = _lineage(config, spec, recipe, train, validation, outcome)
         write_atomically(partial / LINEAGE_NAME, to_json(lineage, indent=2) + "\n")
-    except TrainingError:
+    except TrainingError as error:
         # The log in there says why; the name shows that it is no checkpoint.
         failed = target.with_name(f".{spec.name}.failed")
         shutil.rmtree(failed, ignore_errors=True)
         partial.rename(failed)
-        notify(f"what was written is kept in {failed}")
-        raise
+        message = str(error).replace(str(partial), str(failed))
+        raise TrainingError(f"{message}; what was written is kept in {failed}") from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -140,7 +140,8 @@ def training_pairs(
 def _problems(trainer: Trainer, recipe: Any, context: OpenContext) -> list[str]:
     missing = [pip for module, pip in trainer.requires.items() if find_spec(module) is None]
     if missing:
-        return [f"trainer {trainer.name!r} needs a package that is not installed: pip install {' '.join(missing)}"]
+        wanted = " ".join(dict.fromkeys(missing))
+        return [f"trainer {trainer.name!r} needs a package that is not installed: pip install {wanted}"]
     problems = [f"model {context.name!r}: {problem}" for problem in trainer.check(recipe, context)]
     if context.base is not None:
         problems += context.base.problems()

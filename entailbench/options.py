@@ -46,9 +46,15 @@ def parse_options(
             if detail["type"] == "missing":
                 problems.append(f"{where(None)}: the key {key!r} is missing")
             else:
-                shown = f", got {known[key]!r}" if key in known else ""
-                entry = f"{where(key)}: key {'.'.join(location)!r}: {message}{shown}"
-                if not any(known_problem.startswith(f"{where(key)}: key {key!r}") for known_problem in problems):
+                entry = f"{where(key)}: key {'.'.join(location)!r}: {message}{_shown(known.get(key))}"
+                # A union reports once per member; the first says enough.
+                if not any(problem.startswith(f"{where(key)}: key '{key}") for problem in problems):
                     problems.append(entry)
         return None, problems
     return (None if problems else options), problems
+
+
+def _shown(value: Any) -> str:
+    """What was given, unless it could carry a secret: a URL with a password, a table of arguments."""
+    plain = isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 20 and "@" not in value)
+    return f", got {value!r}" if plain else ""

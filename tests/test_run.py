@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_plugins import known_plugin
 
 from entailbench import ModelError, PreflightError
 from entailbench.plugins import create_plugin_manager
@@ -16,6 +15,7 @@ from entailbench.records import Report
 from entailbench.registry import Registry, load_registry
 from entailbench.report.text import render, save
 from entailbench.runner import RunConfig, run
+from model_plugins import known_plugin
 
 
 class Quiet:

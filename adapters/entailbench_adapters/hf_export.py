@@ -1,0 +1,110 @@
+"""Exports of ``hf`` models: a PEFT adapter folder, or one plain model directory with the adapter merged in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entailbench import ModelError, OpenContext
+
+from .cache_folder import new_folder
+from .checkpoint_files import adapter_problems
+from .explained_errors import explained, raise_first
+from .hf import EMBEDDED, HfOptions, load, load_tokenizer, locate, own_tokenizer
+from .shared_base import quiet_peft
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from .shared_base import SharedBase
+
+
+def export_adapter(options: HfOptions, context: OpenContext, out: Path) -> None:
+    """Writes the adapter, its tokenizer and the name of its base into the new folder ``out``.
+
+    Raises:
+        ModelError: the model has no adapter, or a folder cannot be read or written.
+    """
+    if options.adapter is None:
+        raise ModelError(
+            f"model {context.name!r} has no adapter to export as peft; use --format hf for the whole model"
+        )
+    source = context.path(options.adapter)
+    raise_first(adapter_problems(source))
+    base = locate(options.pretrained, context, options.revision)
+    config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
+    local = options.pretrained.startswith(EMBEDDED) or context.path(options.pretrained).exists()
+    config["base_model_name_or_path"] = str(base.resolve()) if local else options.pretrained
+    tokenizer = _tokenizer(source, base, options)
+    with new_folder(out) as folder, explained(f"cannot write {out}"):
+        shutil.copyfile(source / "adapter_model.safetensors", folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        tokenizer.save_pretrained(folder)
+
+
+def export_model(options: HfOptions, context: OpenContext, out: Path) -> None:
+    """Writes the whole model into the new folder ``out``: a copy, or with its adapter merged.
+
+    A merged model has the tokenizer of the adapter, where that has one, and is stored in ``options.dtype``, by
+    default in the dtype of its base.
+
+    Raises:
+        ModelError: a folder cannot be read or written, or the adapter does not fit.
+    """
+    import torch
+
+    base = locate(options.pretrained, context, options.revision)
+    with new_folder(out) as folder, explained(f"cannot write {out}"):
+        if options.adapter is None:
+            for path in base.iterdir():
+                if path.is_file():
+                    shutil.copyfile(path, folder / path.name)
+            return
+        source = context.path(options.adapter)
+        raise_first(adapter_problems(source))
+        # Summed in float32 and only then rounded to the dtype the base is stored in.
+        loaded = load(base, torch.device("cpu"), torch.float32, options.trust_remote_code)
+        merge_adapter(loaded, source, folder, dtype=_stored_dtype(options.dtype, base))
+        _tokenizer(source, base, options).save_pretrained(folder)
+
+
+def merge_adapter(base: SharedBase, adapter: Path, out: Path, *, dtype: torch.dtype) -> None:
+    """Writes ``base`` with ``adapter`` added into its weights as a model directory ``out``, without a tokenizer.
+
+    An adapter on the output head (or the embeddings) of a model with tied embeddings makes the two differ: the
+    merged model is then untied and has an ``lm_head.weight`` of its own. ``base`` is used up by this.
+    """
+    import torch
+    from peft import PeftModel
+
+    model: Any = base.model
+    with quiet_peft(), explained(f"cannot merge {adapter} into {base.directory}"):
+        if getattr(model.config, "tie_word_embeddings", False):
+            head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+            head.weight = torch.nn.Parameter(embeddings.weight.detach().clone())
+            model.config.tie_word_embeddings = False
+            merged: Any = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+            head, embeddings = merged.get_output_embeddings(), merged.get_input_embeddings()
+            if torch.equal(head.weight, embeddings.weight):
+                merged.config.tie_word_embeddings = True
+                merged.tie_weights()
+        else:
+            merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        merged.to(dtype).save_pretrained(out)
+
+
+def _tokenizer(adapter: Path, base: Path, options: HfOptions) -> PreTrainedTokenizerBase:
+    code = options.trust_remote_code
+    return own_tokenizer(adapter, trust_remote_code=code) or load_tokenizer(base, trust_remote_code=code)
+
+
+def _stored_dtype(wanted: str, base: Path) -> torch.dtype:
+    import torch
+
+    if wanted == "auto":
+        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        wanted = config.get("dtype") or config.get("torch_dtype") or "float32"
+    return getattr(torch, wanted)  # type: ignore[no-any-return]

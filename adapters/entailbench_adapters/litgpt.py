@@ -1,0 +1,134 @@
+"""Backend ``litgpt``: checkpoints of litgpt, a LoRA over another model or all the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from entailbench import Backend, Model, ModelError, OpenContext, UnknownNameError, hookimpl
+
+from .checkpoint_files import has_tokenizer
+from .explained_errors import raise_first
+from .hf import DEVICE, shared_base
+from .litgpt_base import (
+    LitgptOptions,
+    base_of,
+    base_problems,
+    checkpoint_of,
+    full_options,
+    hf_config_on_disk,
+    opens_lora,
+)
+from .litgpt_checkpoint import Checkpoint
+from .litgpt_config import read_hf_config
+from .litgpt_to_peft import lora_problems, peft_directory
+from .prompt_template import named_style, style_class_name
+
+PIP = "'entailbench[litgpt]'"
+
+
+class LitgptBackend(Backend):
+    """Opens litgpt checkpoints through their Hugging Face or PEFT form, so that they share weights with ``hf``."""
+
+    name: ClassVar[str] = "litgpt"
+    Options: ClassVar[type] = LitgptOptions
+    scores: ClassVar[bool] = True
+    requires = {"litgpt": PIP, "torch": PIP, "transformers": PIP, "peft": PIP}  # noqa: RUF012 -- read only
+    export_formats: ClassVar[tuple[str, ...]] = ("peft", "hf", "litgpt")
+
+    def check(self, options: LitgptOptions, context: OpenContext) -> Iterable[str]:
+        """Everything about the files, the settings, and whether a LoRA fits its base as far as that is on disk."""
+        if options.batch_size is not None and options.batch_size < 1:
+            yield f"batch_size = {options.batch_size}: it must be at least 1"
+        if not DEVICE.fullmatch(options.device):
+            yield f"device = {options.device!r}: known are auto, cpu, cuda, cuda:N, mps, xpu"
+        if options.prompt_style not in (None, "chat"):
+            try:
+                named_style(options.prompt_style)
+            except UnknownNameError as error:
+                yield str(error)
+        try:
+            checkpoint = checkpoint_of(options, context)
+            if options.prompt_style is None and checkpoint.record is None:
+                style_class_name(checkpoint.directory)
+        except ModelError as error:
+            yield str(error)
+            return
+        if opens_lora(checkpoint, context):
+            yield from _lora_problems(checkpoint, options, context)
+        elif not has_tokenizer(checkpoint.directory):
+            yield f"{checkpoint.directory} has no tokenizer (tokenizer.json or tokenizer.model)"
+
+    def describe(self, options: LitgptOptions) -> str:
+        return options.checkpoint or "trained by `entailbench finetune`"
+
+    def open(self, options: LitgptOptions, context: OpenContext) -> Model:
+        from .causal_lm import CausalModel
+        from .fingerprint import hash_weights
+        from .litgpt_prompting import prompting_tokenizer
+
+        checkpoint = checkpoint_of(options, context)
+        details = {"checkpoint": str(checkpoint.directory)}
+        if not opens_lora(checkpoint, context):
+            full = full_options(checkpoint, options, context)
+            base = shared_base(full, context)
+            return CausalModel(
+                base,
+                backend=self.name,
+                tokenizer=prompting_tokenizer(checkpoint, options.prompt_style, base.tokenizer),
+                batch_size=full.batch_size,
+                details=details,
+            )
+        raise_first(_lora_problems(checkpoint, options, context))
+        under = base_of(context.base)
+        base = shared_base(under.options, under.context)
+        directory = peft_directory(checkpoint, read_hf_config(under.directory), context.home)
+        adapter = base.add_adapter(directory)
+        return CausalModel(
+            base,
+            backend=self.name,
+            adapter=adapter,
+            weights=f"{base.weights}+{hash_weights(directory)}",
+            tokenizer=prompting_tokenizer(checkpoint, options.prompt_style, base.tokenizer),
+            batch_size=options.batch_size or under.options.batch_size,
+            details=details,
+        )
+
+    def export(self, options: LitgptOptions, context: OpenContext, format: str, out: Path) -> None:
+        """``peft``: the LoRA as an adapter. ``hf``, ``litgpt``: all the weights, the LoRA merged into them."""
+        from .litgpt_export import export
+
+        checkpoint = checkpoint_of(options, context)
+        base = None
+        if opens_lora(checkpoint, context):
+            raise_first(_lora_problems(checkpoint, options, context))
+            base = base_of(context.base)
+        export(checkpoint, options.prompt_style, base, context.home, format, out)
+
+
+@hookimpl
+def entailbench_backends() -> Iterable[Backend]:
+    """The ``litgpt`` backend."""
+    return [LitgptBackend()]
+
+
+def _lora_problems(checkpoint: Checkpoint, options: LitgptOptions, context: OpenContext) -> Iterator[str]:
+    problems = list(base_problems(context.base))
+    yield from problems
+    if problems or context.base is None:
+        return
+    base = context.base
+    # A run may be of this model alone, and then nobody else checks what it stands on.
+    for problem in base.backend.check(base.options, base.context):
+        yield f"its base {base.spec.name!r}: {problem}"
+    for key, value in (("dtype", options.dtype), ("device", options.device)):
+        own = getattr(base.options, key)
+        if value not in ("auto", own):
+            yield (
+                f"{key} = {value!r}: a LoRA shares the weights of its base; "
+                f"set it on {base.spec.name!r} (there: {own!r})"
+            )
+    hf_config = hf_config_on_disk(base)
+    if hf_config is not None:
+        yield from lora_problems(checkpoint, hf_config, repr(base.spec.name))

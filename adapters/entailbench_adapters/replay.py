@@ -1,0 +1,132 @@
+"""Backend ``replay``: answers recorded earlier, so that a paid run can be scored again without paying.
+
+It generates nothing. Recorded are a ``.jsonl`` or ``.csv`` file of your own, or the
+``runs/<id>/predictions/<model>.jsonl`` of an earlier run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from entailbench import (
+    Answer,
+    Backend,
+    DataError,
+    Decoding,
+    Model,
+    ModelError,
+    ModelIdentity,
+    OpenContext,
+    Prompt,
+    hookimpl,
+)
+
+from .recorded_answers import RecordedAnswers, read_answers
+
+__all__ = ["ReplayBackend", "ReplayOptions"]
+
+SHOWN = 3
+"""How many unanswered prompts a message names."""
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """Where the recorded answers are."""
+
+    answers: str
+    """A ``.jsonl`` or ``.csv`` file; relative to the folder of ``entailbench.toml``."""
+    answer_column: str | None = None
+    """The column with the answer; default the one of answer, output, prediction, response, text that is there."""
+    key: Literal["auto", "doc_id", "text"] = "auto"
+    """How a row finds its question: by ``id`` or ``doc_id``, or by its ``context`` and ``question``."""
+
+
+class ReplayBackend(Backend):
+    """Opens files of recorded answers."""
+
+    name: ClassVar[str] = "replay"
+    Options: ClassVar[type] = ReplayOptions
+
+    def check(self, options: ReplayOptions, context: OpenContext) -> Iterable[str]:
+        """Reads the whole file: a mistake in its last line is known before the first token."""
+        try:
+            _read(options, context)
+        except DataError as error:
+            return [str(error)]
+        return []
+
+    def describe(self, options: ReplayOptions) -> str:
+        """The file."""
+        return f"answers in {options.answers}"
+
+    def open(self, options: ReplayOptions, context: OpenContext) -> Model:
+        """Reads the file.
+
+        Raises:
+            DataError: see ``read_answers``.
+        """
+        return _ReplayModel(options, _read(options, context))
+
+
+class _ReplayModel(Model):
+    """Answers what was recorded."""
+
+    def __init__(self, options: ReplayOptions, recorded: RecordedAnswers) -> None:
+        self._options = options
+        self._recorded = recorded
+        self._task: str | None = None
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The file is the model: its hash stands for the weights."""
+        return ModelIdentity(
+            backend="replay",
+            weights=f"sha256:{self._recorded.sha256}",
+            details={"answers": self._options.answers, "key": self._recorded.kind},
+        )
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
+        """Yields the recorded texts in order.
+
+        Raises:
+            ModelError: before the first answer, when any prompt has none.
+        """
+        self._check_task(prompts)
+        texts = [self._recorded.find(prompt) for prompt in prompts]
+        if missing := [prompt for prompt, text in zip(prompts, texts, strict=True) if text is None]:
+            named = ", ".join(prompt.id for prompt in missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
+            raise ModelError(
+                f"{self._options.answers} has no answer for {len(missing)} of {len(prompts)} prompts: {named} "
+                f"(looked for {self._looked_for(missing[0])}, …)"
+            )
+        for prompt, text in zip(prompts, texts, strict=True):
+            if text is not None:
+                yield Answer(prompt.id, text)
+
+    def _looked_for(self, prompt: Prompt) -> str:
+        task = f" of task {prompt.task!r}" if self._recorded.by_task else ""
+        if self._recorded.kind == "text":
+            return f"the context and question of {prompt.id}{task}"
+        return f"{self._recorded.kind} {self._recorded.wanted(prompt)[0]!r}{task}"
+
+    def _check_task(self, prompts: Sequence[Prompt]) -> None:
+        """Row numbers of one task say nothing about another's."""
+        for task in dict.fromkeys(prompt.task for prompt in prompts):
+            self._task = self._task or task
+            if task != self._task and self._recorded.kind == "doc_id" and not self._recorded.by_task:
+                raise ModelError(
+                    f"{self._options.answers} numbers its rows without saying of which task, and is asked for both "
+                    f"{self._task!r} and {task!r}: add a column `task`"
+                )
+
+
+def _read(options: ReplayOptions, context: OpenContext) -> RecordedAnswers:
+    return read_answers(context.path(options.answers), options.answer_column, options.key)
+
+
+@hookimpl
+def entailbench_backends() -> Iterable[Backend]:
+    """The ``replay`` backend."""
+    return [ReplayBackend()]

@@ -1,0 +1,1 @@
+"""Data that the package carries: generated puzzles with their manifest. Nothing here is code."""

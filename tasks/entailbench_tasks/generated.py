@@ -1,0 +1,81 @@
+"""Generated puzzles: those that the package carries, or a folder that ``entailbench generate`` wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+import os
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entailbench import LABELS, DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    import datasets
+
+__all__ = ["load"]
+
+FOLDER_VARIABLE = "ENTAILBENCH_GENERATED_DIR"
+MANIFEST = "manifest.json"
+
+
+def load(
+    split: str = "test", generated_dir: str | os.PathLike[str] | None = None, **_: Any
+) -> dict[str, datasets.Dataset]:
+    """The rows of one split, under the name "evaluation"; lm-eval's ``custom_dataset``.
+
+    Args:
+        split: one that the manifest names.
+        generated_dir: a folder that ``entailbench generate`` wrote; by default what
+            ``ENTAILBENCH_GENERATED_DIR`` names, else the package's own puzzles.
+        _: lm-eval passes all of a task's metadata, and from its command line the model's arguments too.
+
+    Raises:
+        DataError: no such folder, or a file is missing or not the one that was generated.
+        UnknownNameError: no such split.
+    """
+    import datasets
+
+    chosen = generated_dir or os.environ.get(FOLDER_VARIABLE)
+    folder = Path(chosen).expanduser() if chosen else importlib.resources.files("entailbench_data") / "puzzte_generated"
+    checksums = _checksums(folder)
+    name = f"{split}.jsonl"
+    if name not in checksums:
+        raise UnknownNameError("split", split, [file.removesuffix(".jsonl") for file in checksums])
+    content = _read(folder, name)
+    if hashlib.sha256(content).hexdigest() != checksums[name]:
+        raise DataError(
+            f"{folder / name} is not the file that was generated (its sha256 differs from {MANIFEST}): "
+            "write it again with `entailbench generate`, or install entailbench again"
+        )
+    rows = [json.loads(line) for line in content.splitlines()]
+    if any(row.get("label") not in LABELS for row in rows):
+        raise DataError(f"{folder / name} has rows without one of the labels {', '.join(LABELS)}")
+    return {"evaluation": datasets.Dataset.from_list(rows)}
+
+
+def _checksums(folder: Traversable) -> dict[str, str]:
+    """File name → sha256, from the manifest."""
+    if not folder.is_dir():
+        raise DataError(
+            f"generated puzzles: {folder} is not a folder; `entailbench generate --out {folder}` writes one"
+        )
+    try:
+        files = json.loads(_read(folder, MANIFEST))["files"]
+        return {name: entry["sha256"] for name, entry in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{folder / MANIFEST} is not a manifest that `entailbench generate` wrote: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _read(folder: Traversable, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{folder / name} cannot be read ({error.strerror or error}): "
+            "the folder must be one that `entailbench generate` wrote"
+        ) from error

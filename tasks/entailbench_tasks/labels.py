@@ -1,0 +1,115 @@
+"""Labels: how the published ones map to the task's two, and how a model's answer is read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from entailbench import ENTAILMENT, NOT_ENTAILMENT, UNPARSED, Label
+
+__all__ = ["CONTRADICTION", "PUBLISHED_LABELS", "UNKNOWN", "read_answers", "read_label", "score_answer"]
+
+CONTRADICTION = "not entailment - contradiction"
+UNKNOWN = "not entailment - unknown"
+
+PUBLISHED_LABELS: Mapping[str, Label] = MappingProxyType(
+    {
+        ENTAILMENT: ENTAILMENT,
+        CONTRADICTION: NOT_ENTAILMENT,
+        UNKNOWN: NOT_ENTAILMENT,
+        "non-entailment": NOT_ENTAILMENT,
+    }
+)
+"""Puzzte's four labels; "non-entailment" stands at knights and knaves only and is no entailment either."""
+
+NEGATIVE = re.compile(
+    # No word boundary around "not entail": a denial glued to other letters must not leave a bare "entailment".
+    r"(?:(?:can)?not|non|\bno)\s*(?:(?:be|an?|logically|necessarily|logical)\s+)*entail\w*"
+    r"|\b(?:contradict(?:ions?|ed|s|ory)?|unknown)\b"
+)
+POSITIVE = re.compile(r"\bentail(?:ments?|ed|s)\b")
+NEGATED_NEGATIVE = re.compile(r"\b(?:not|non|no|cannot)\s+(?:(?:be|an?)\s+)?(?:contradict\w*|unknown)\b")
+
+# Marks that a label has been found; upper case cannot occur in a normalised line.
+YES, NO, BREAK, DOUBT = "YES", "NO", "|", "?"
+
+NAMING_WORDS = frozenset("answer label output response result reply final correct right conclusion verdict".split())  # noqa: SIM905
+LEADING_WORDS = NAMING_WORDS | frozenset(
+    """a an as be by claim context do does hence hypothesis i in is it logical logically my no ok okay premise premises
+    puzzle question relation relationship say so statement sure that the therefore think this thus to would yes
+    """.split()  # noqa: SIM905 - a set literal of single words would be longer than what it says
+)
+"""What may stand before a label; after any other word the line talks about the label instead of giving it."""
+
+REVERSING_WORDS = frozenset(
+    """cannot fails false incorrect lacks neither never no non none nor not unlikely untrue without wrong
+    """.split()  # noqa: SIM905
+)
+"""What turns "entailment" into something else."""
+
+
+def read_label(answer: str) -> Label:
+    """The label that a model's free-text answer gives, or ``"unparsed"``.
+
+    The first line that says anything decides. Case, punctuation, quotes, Markdown and lead-ins such as
+    "Answer:" do not matter; "contradiction" and "unknown" are read as "not entailment". A line that
+    mentions both labels, negates the one it mentions, or merely talks about it, is unparsed. A line without
+    a label that begins with "yes" or "no" answers the question itself, which the labels are defined by.
+    """
+    for line in answer.splitlines():
+        words = _normalised(line).split()
+        if any(word not in NAMING_WORDS and word not in (BREAK, DOUBT) for word in words):
+            return _read_words(words)
+    return UNPARSED
+
+
+def read_answers(answers: Iterable[Sequence[str]], docs: Sequence[Mapping[str, Any]]) -> list[list[Label]]:
+    """lm-eval filter: ``read_label`` for every answer to every row."""
+    return [[read_label(answer) for answer in row] for row in answers]
+
+
+def score_answer(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """lm-eval ``process_results``: accuracy, where unparsed answers are wrong, and the share of those."""
+    label = results[0]
+    return {"acc": float(label == doc["label"]), "unparsed": float(label == UNPARSED)}
+
+
+def _normalised(line: str) -> str:
+    """Lower-case words, ``|`` for punctuation that separates, ``?`` for doubt, and ``YES``/``NO`` for labels."""
+    line = unicodedata.normalize("NFKC", line)
+    line = "".join(char for char in line if unicodedata.category(char) != "Cf").casefold()
+    line = re.sub(r"\s[-\u2010-\u2015]+\s|[\u2013-\u2015.,:;!|/=>]+", f" {BREAK} ", line)
+    line = line.replace("?", f" {DOUBT} ")
+    line = re.sub(r"n['\u2018\u2019]t\b", " not", line)
+    line = re.sub(r"[^\w\s|?]|[_\d]", " ", line)
+    line = NEGATED_NEGATIVE.sub(" not ", line)
+    return POSITIVE.sub(f" {YES} ", NEGATIVE.sub(f" {NO} ", line))
+
+
+def _read_words(words: Sequence[str]) -> Label:
+    found = {word for word in words if word in (YES, NO)}
+    if not found:
+        return _read_yes_or_no(words)
+    if len(found) != 1 or DOUBT in words:
+        return UNPARSED
+    label = found.pop()
+    place = words.index(label)
+    before, after = words[:place], words[place + 1 :]
+    if not LEADING_WORDS.union((BREAK,)).issuperset(before):
+        return UNPARSED
+    if label == YES:
+        return UNPARSED if REVERSING_WORDS.intersection(words) else ENTAILMENT
+    return UNPARSED if REVERSING_WORDS.intersection(after) else NOT_ENTAILMENT
+
+
+def _read_yes_or_no(words: Sequence[str]) -> Label:
+    said = list(words)
+    while said and (said[0] in NAMING_WORDS or said[0] == BREAK):
+        said = said[1:]
+    alone = said[1:2] in ([], [BREAK])
+    if not alone or DOUBT in words or {"yes", "no"} <= set(words):
+        return UNPARSED
+    return {"yes": ENTAILMENT, "no": NOT_ENTAILMENT}.get(said[0], UNPARSED)
