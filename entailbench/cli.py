@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("entailbench: interrupted; what was done is kept", err=True)
+        click.echo("entailbench: interrupted", err=True)
         code = 130
     except BrokenPipeError:
         # The reader of our output (head, less) has left; Python would complain again while it exits.

@@ -46,7 +46,7 @@ def parse_options(
             if detail["type"] == "missing":
                 problems.append(f"{where(None)}: the key {key!r} is missing")
             else:
-                entry = f"{where(key)}: key {'.'.join(location)!r}: {message}{_shown(known.get(key))}"
+                entry = f"{where(key)}: key {'.'.join(location)!r}: {message}{_shown(known.get(key or ''))}"
                 # A union reports once per member; the first says enough.
                 if not any(problem.startswith(f"{where(key)}: key '{key}") for problem in problems):
                     problems.append(entry)

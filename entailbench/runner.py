@@ -96,6 +96,9 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
             name = resolved.spec.name
             identities[name] = _answer(resolved, plan.tasks, config.limit, directory, observer, evaluations)
             plan.shared.keep_only(registry.root(later.spec.name) for later in plan.models[index + 1 :])
+    except BaseException:
+        observer.notify(f"what was answered so far is kept in {directory.path}")
+        raise
     finally:
         plan.shared.keep_only(())
     tasks = tuple(_tabulate(loaded, plan.models, evaluations, identities) for loaded in plan.tasks)

@@ -206,10 +206,12 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, trust_remote
         ModelError: it cannot be read, or some of its weights are missing.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
     from .causal_lm import SharedBase
     from .fingerprint import hash_weights
 
+    logging.disable_progress_bar()  # `notify` has said what the wait is for
     tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
     with explained(f"cannot load the model {directory}"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
