@@ -3,14 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The CPU build of torch serves here; with an NVIDIA GPU, pip's default build does.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Where pip finds no CPU build of torch it takes the CUDA build (several GB); to choose a source of your own:
+# make demo PIP_FLAGS='--index-url …' or '--find-links …'
+PIP_FLAGS ?=
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
 .PHONY: demo test lint check clean
 
 demo: $(STAMP)  ## Install, fetch a small model, train an adapter, compare it with its base
-	$(BIN)/entailbench finetune lora --overwrite
-	$(BIN)/entailbench run --models base,lora --limit 250
+	@mkdir -p demo
+	cd demo && ../$(BIN)/entailbench finetune lora --overwrite
+	cd demo && ../$(BIN)/entailbench run --models base,lora --limit 250
 	@echo
 	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
 
@@ -32,4 +35,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) runs checkpoints exports build dist
+	rm -rf $(VENV) runs checkpoints exports demo build dist

@@ -38,6 +38,7 @@ from entailbench.records import (
     ModelSpec,
     Prompt,
     SftPair,
+    TaskOutline,
     TrainSpec,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "ResolvedModel",
     "RunError",
     "SftPair",
+    "TaskOutline",
     "TrainSpec",
     "Trainer",
     "TrainingError",

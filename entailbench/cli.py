@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -78,11 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     had begun); Ctrl-C is 130. Any other exception is a bug of ours and keeps its traceback.
     """
     try:
-        plugins = create_plugin_manager()
+        plugins = create_plugin_manager(on_broken=lambda broken: click.echo(f"entailbench: {broken}", err=True))
         for _ in plugins.call("entailbench_commands", cli=cli):
             pass
-        for broken in plugins.broken:
-            click.echo(f"entailbench: {broken}", err=True)
         code = cli.main(args=None if arguments is None else list(arguments), standalone_mode=False, obj=plugins)
     except EntailbenchError as error:
         click.echo(f"entailbench: {error}", err=True)
@@ -98,5 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader of our output (head, less) has left; Python would complain again while it exits.
         sys.stderr.close()
+        code = 1
+    except OSError as error:
+        if error.filename is not None or error.errno != errno.ENOSPC:
+            raise
+        # Writing to a file of ours is answered where it happens; what is left is standard output.
+        click.echo("entailbench: cannot write the output: no space left on device", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -11,9 +11,11 @@ from typing import Any
 
 from entailbench.errors import ConfigError, nearest_hint
 
-__all__ = ["CONFIG_NAME", "ConfigFile", "ModelTable", "RunDefaults", "find_config", "read_config"]
+__all__ = ["CONFIG_NAME", "MODEL_NAME", "ConfigFile", "ModelTable", "RunDefaults", "find_config", "read_config"]
 
 CONFIG_NAME = "entailbench.toml"
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names become file names: predictions, checkpoints."""
 RUN_KEYS = {"models": list, "tasks": list, "limit": int, "split": str, "data_dir": str, "output": str}
 TRAIN_KEYS = {"trainer": str, "task": str, "samples": int, "validation_samples": int}
 
@@ -53,6 +55,8 @@ class ConfigFile:
     models: Mapping[str, ModelTable] = field(default_factory=dict)
     run: RunDefaults = field(default_factory=RunDefaults)
     text: str = ""
+    problems: tuple[str, ...] = ()
+    """What is wrong in it as far as no plugin need be asked; the registry adds the rest and refuses them together."""
 
     def where(self, model: str, key: str | None = None, *, train: bool = False) -> str:
         """``file:line`` of a key of a model's table, as near as it can be found."""
@@ -70,7 +74,7 @@ def read_config(path: Path) -> ConfigFile:
     """Parses the file and checks what does not depend on plugins.
 
     Raises:
-        ConfigError: malformed TOML (with the line), or all wrong keys and types in one message.
+        ConfigError: it cannot be read, or is malformed TOML (with the line).
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -88,9 +92,7 @@ def read_config(path: Path) -> ConfigFile:
             problems.append(f"{_locate(path, text, key, None)}: unknown table {key!r}{hint} (known: models, run)")
     run = _read_run(data.get("run", {}), path, text, problems)
     models = _read_models(data.get("models", {}), path, text, problems)
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return ConfigFile(path=path, models=models, run=run, text=text)
+    return ConfigFile(path=path, models=models, run=run, text=text, problems=tuple(problems))
 
 
 def _read_run(table: Any, path: Path, text: str, problems: list[str]) -> RunDefaults:
@@ -102,7 +104,7 @@ def _read_run(table: Any, path: Path, text: str, problems: list[str]) -> RunDefa
         where = _locate(path, text, "run", key)
         if key not in RUN_KEYS:
             problems.append(f"{where}: unknown key {key!r}{nearest_hint(key, RUN_KEYS)} (known: {', '.join(RUN_KEYS)})")
-        elif not _is(value, RUN_KEYS[key]):
+        elif not _is(value, RUN_KEYS[key]) or (RUN_KEYS[key] is int and value < 1):
             problems.append(f"{where}: {key!r} must be {_kind(RUN_KEYS[key])}, got {value!r}")
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
@@ -111,7 +113,7 @@ def _read_run(table: Any, path: Path, text: str, problems: list[str]) -> RunDefa
 
 def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dict[str, ModelTable]:
     if not isinstance(tables, dict):
-        problems.append(f"{path}: 'models' must be tables, [models.NAME]")
+        problems.append(f"{_locate(path, text, '', 'models')}: 'models' must be tables, [models.NAME]")
         return {}
     models: dict[str, ModelTable] = {}
     for name, table in tables.items():
@@ -119,7 +121,7 @@ def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dic
         if not isinstance(table, dict):
             problems.append(f"{_locate(path, text, 'models', name)}: {name!r} must be a table, [models.{name}]")
             continue
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        if not MODEL_NAME.fullmatch(name):
             problems.append(
                 f"{_locate(path, text, header, None)}: a model's name is made of letters, digits, '.', '_' and '-', "
                 f"got {name!r}"
@@ -127,6 +129,7 @@ def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dic
         for key in ("backend", "base"):
             if key in table and not isinstance(table[key], str):
                 problems.append(f"{_locate(path, text, header, key)}: {key!r} must be a string, got {table[key]!r}")
+                table = {**table, key: None}
         train = table.get("train")
         own: dict[str, Any] | None = None
         recipe: dict[str, Any] = {}
@@ -166,7 +169,7 @@ def _locate(path: Path | None, text: str, header: str, key: str | None) -> str:
     at_header = 0
     for number, line in enumerate(text.splitlines(), start=1):
         if match := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
-            current = match[1].replace('"', "").replace(" ", "")
+            current = re.sub(r"\s*\.\s*", ".", match[1].replace('"', ""))
             if key is None and f"{current}.".startswith(f"{header}."):
                 return f"{path}:{number}"
             if current == header:

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from entailbench.errors import ModelError
-from entailbench.records import Answer, CandidateScores, Decoding, Message, ModelIdentity, ModelSpec, Prompt, SftPair
+from entailbench.records import (
+    Answer,
+    CandidateScores,
+    Decoding,
+    Message,
+    ModelIdentity,
+    ModelSpec,
+    Prompt,
+    SftPair,
+    TaskOutline,
+)
 
 __all__ = ["Backend", "Model", "OpenContext", "ResolvedModel", "Shared", "Trainer", "TrainingJob", "TrainingOutcome"]
 
@@ -62,7 +72,7 @@ class OpenContext:
     base: ResolvedModel | None = None
     """The model named by ``base = …``."""
     root: str = ""
-    """The name at the end of the chain of ``base``: models with the same root share its weights."""
+    """Models with the same root share weights: those of one chain of ``base``, and of one ``Backend.weights_key``."""
     shared: Shared = field(default_factory=Shared)
     notify: Callable[[str], None] = lambda message: None
     """Tells the user about a wait ("downloading …", "converting …"); one line each."""
@@ -114,6 +124,8 @@ class Backend(ABC):
     """What ``backend = "…"`` names."""
     Options: ClassVar[type]
     """A frozen dataclass; its fields are the allowed keys, their types are checked before ``check`` is called."""
+    uses_base: ClassVar[bool] = False
+    """Whether ``base = "…"`` means something to it; where not, the key is refused."""
     scores: ClassVar[bool] = False
     """Whether its models can score candidates (``puzzte_mc``)."""
     requires: ClassVar[Mapping[str, str]] = {}
@@ -124,6 +136,17 @@ class Backend(ABC):
     def check(self, options: Any, context: OpenContext) -> Iterable[str]:
         """Every reason why ``open`` would fail that can be known cheaply (missing key, folder, training)."""
         return ()
+
+    def check_task(self, options: Any, context: OpenContext, task: TaskOutline) -> Iterable[str]:
+        """Every reason why its model could not answer ``task`` that can be known before anything is opened.
+
+        Called only when ``check`` found nothing (rows without a recorded answer, too many stop sequences).
+        """
+        return ()
+
+    def weights_key(self, options: Any) -> str | None:
+        """Models of which this is the same string share their weights in memory; None shares with nobody."""
+        return None
 
     def describe(self, options: Any) -> str:
         """One short phrase for ``entailbench models``, e.g. the folder or the served model's name."""

@@ -29,6 +29,7 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "UsageError",
+    "first_line",
     "nearest_hint",
 ]
 
@@ -96,6 +97,11 @@ class ModelError(RunError):
 
 class TrainingError(RunError):
     """Training failed, or wrote something other than what was asked for."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its kind where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:

@@ -7,14 +7,17 @@ lm_eval is imported when a function is called, since it takes seconds.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench.errors import DataError, EntailbenchError, RunError, UnknownNameError, UsageError
-from entailbench.records import LABELS, UNPARSED, SftPair
+from entailbench.decoding import decoding_of
+from entailbench.errors import DataError, EntailbenchError, RunError, UnknownNameError, UsageError, first_line
+from entailbench.records import LABELS, UNPARSED, SftPair, TaskOutline
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -64,6 +67,21 @@ class LoadedTask:
     task: Task
     docs: tuple[Mapping[str, Any], ...]
     """Every row of the split, in order; ``--limit`` takes the first ones."""
+    source: str
+    """Where the rows came from, as the loader says; empty for what ships with the task."""
+
+    def outline(self, limit: int | None) -> TaskOutline:
+        """What a backend may want to know beforehand."""
+        decoding = None if self.scores_candidates else decoding_of(self.task.config.generation_kwargs or {})
+        return TaskOutline(self.name, self.docs[:limit], decoding)
+
+    @property
+    def fingerprint(self) -> str:
+        """``sha256:…`` over all rows, in order."""
+        digest = hashlib.sha256()
+        for doc in self.docs:
+            digest.update(json.dumps(doc, sort_keys=True, default=str).encode())
+        return f"sha256:{digest.hexdigest()}"
 
     @property
     def scores_candidates(self) -> bool:
@@ -126,16 +144,20 @@ def list_tasks(paths: Sequence[Path]) -> dict[str, TaskEntry]:
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
 
+    for folder in paths:
+        for path in sorted(Path(folder).glob("*.yaml")):
+            # lm-eval leaves a file that it cannot read out of its index, without a word.
+            try:
+                load_yaml(path, resolve_func=False, recursive=True)
+            except Exception as error:  # whatever its YAML parser raises
+                raise RunError(f"task file {path} cannot be read: {first_line(error)}") from error
     with quiet_lm_eval():
         manager = TaskManager(include_path=[str(path) for path in paths], include_defaults=False)
         entries = {}
         for name, entry in manager.task_index.items():
             if entry.yaml_path is None or name not in manager.all_subtasks:
                 continue
-            try:
-                config = load_yaml(entry.yaml_path, resolve_func=False, recursive=True)
-            except Exception as error:  # lm-eval raises whatever its YAML parser does
-                raise RunError(f"task file {entry.yaml_path} cannot be read: {error}") from error
+            config = load_yaml(entry.yaml_path, resolve_func=False, recursive=True)
             metadata = config.get("metadata") or {}
             entries[name] = TaskEntry(
                 name=name,
@@ -207,11 +229,19 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
             raise DataError(
                 f"row {number} has the label {doc.get('label')!r}; a task's rows need `label`, one of {LABELS}"
             )
-    return LoadedTask(entry.name, split, entry.labels, task, docs)
+    source = str(getattr(task.dataset[EVALUATION_SPLIT].info, "description", "") or "")
+    return LoadedTask(entry.name, split, entry.labels, task, docs, source)
 
 
 def evaluate(
-    model: Model, name: str, loaded: LoadedTask, *, limit: int | None, on_answer: OnAnswer, out: Path
+    model: Model,
+    name: str,
+    loaded: LoadedTask,
+    *,
+    limit: int | None,
+    on_start: Callable[[int], None],
+    on_answer: OnAnswer,
+    out: Path,
 ) -> Evaluation:
     """Runs one model over one task through lm-eval and writes lm-eval's own result and sample files.
 
@@ -220,6 +250,7 @@ def evaluate(
         name: its registered name, for lm-eval's files.
         loaded: the task.
         limit: only the first rows.
+        on_start: called with the number of prompts when the model is about to be asked.
         on_answer: called for every answer as it comes.
         out: the files go to its folder ``name``.
 
@@ -233,7 +264,7 @@ def evaluate(
 
     from entailbench.harness_model import HarnessModel
 
-    wrapped = HarnessModel(model, name=name, on_answer=on_answer)
+    wrapped = HarnessModel(model, name=name, on_start=on_start, on_answer=on_answer)
     tracker = EvaluationTracker(output_path=str(out))
     with quiet_lm_eval():
         results = simple_evaluate(

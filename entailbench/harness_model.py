@@ -6,12 +6,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.model import LM
 
-from entailbench.errors import ModelError, PreflightError
+from entailbench.decoding import decoding_of
+from entailbench.errors import ModelError, PreflightError, UsageError
 from entailbench.plugins import create_plugin_manager
 from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
 from entailbench.registry import load_registry
@@ -30,12 +32,20 @@ OnAnswer = Callable[[Prompt, Answer | CandidateScores], None]
 class HarnessModel(LM):  # type: ignore[misc]
     """Turns lm-eval's requests into prompts, and a model's answers into lm-eval's responses."""
 
-    def __init__(self, model: Model, *, name: str, on_answer: OnAnswer | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        name: str,
+        on_start: Callable[[int], None] = lambda rows: None,
+        on_answer: OnAnswer | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.name = name
         self.seconds = 0.0
         """Wall time spent waiting for the model."""
+        self._on_start = on_start
         self._on_answer = on_answer or (lambda prompt, answer: None)
         self._messages: dict[str, tuple[Message, ...]] = {}
 
@@ -43,6 +53,8 @@ class HarnessModel(LM):  # type: ignore[misc]
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """The model's own rendering; the messages are remembered for models that take a conversation."""
+        if not self.model.chat:
+            raise UsageError(f"model {self.name!r} has no chat template: run lm-eval without --apply_chat_template")
         messages = tuple(Message(turn["role"], turn["content"]) for turn in chat_history)  # type: ignore[arg-type]
         text = self.model.render(messages)
         self._messages[text] = messages
@@ -95,11 +107,9 @@ class HarnessModel(LM):  # type: ignore[misc]
         for request in requests:
             text = request.args[0]
             messages = self._messages.get(text)
-            if messages is None:
-                # lm-eval ran without --apply_chat_template: the text is the user's message, and the
-                # model still sees it in its own format, never in another.
-                messages = (Message("user", text),)
-                text = self.model.render(messages) if self.model.chat else text
+            if messages is None and self.model.chat:
+                raise UsageError(f"model {self.name!r} has its own prompt format: add --apply_chat_template")
+            messages = messages or (Message("user", text),)
             key = f"{request.task_name}/{request.doc_id}"
             seen[key] += 1
             unique = key if seen[key] == 1 else f"{key}#{seen[key]}"
@@ -109,11 +119,14 @@ class HarnessModel(LM):  # type: ignore[misc]
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
         """Checks that every prompt is answered exactly once, and passes each answer on."""
         wanted = {prompt.id: prompt for prompt in prompts}
+        self._on_start(len(prompts))
         start = time.perf_counter()
         for answer in stream:
             if answer.prompt_id not in wanted or answer.prompt_id in into:
                 how = "twice" if answer.prompt_id in into else "though it was not asked"
                 raise ModelError(f"backend of {self.name!r} answered prompt {answer.prompt_id!r} {how}")
+            if isinstance(answer, Answer):
+                answer = replace(answer, text=_encodable(answer.text))
             into[answer.prompt_id] = answer
             self._on_answer(wanted[answer.prompt_id], answer)
         self.seconds += time.perf_counter() - start
@@ -121,42 +134,43 @@ class HarnessModel(LM):  # type: ignore[misc]
             raise ModelError(f"backend of {self.name!r} left {len(missing)} prompts unanswered, first {missing[0]!r}")
 
 
+def _encodable(text: str) -> str:
+    """Half an emoji, which an API may send, as its escape: nothing could write it to a file."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _by_decoding(requests: Sequence[Instance]) -> dict[Decoding, list[int]]:
     groups: dict[Decoding, list[int]] = {}
     for index, request in enumerate(requests):
-        groups.setdefault(_decoding(request.args[1]), []).append(index)
+        groups.setdefault(decoding_of(request.args[1]), []).append(index)
     return groups
-
-
-def _decoding(arguments: dict[str, Any]) -> Decoding:
-    """lm-eval's generation arguments as ours.
-
-    Raises:
-        ModelError: an argument that would change the answers and that we do not know.
-    """
-    given = dict(arguments)
-    until = given.pop("until", None) or []
-    stop = (until,) if isinstance(until, str) else tuple(until)
-    sample = given.pop("do_sample", None)
-    temperature = float(given.pop("temperature", 0.0) or 0.0)
-    limit = next((given.pop(key) for key in ("max_gen_toks", "max_new_tokens", "max_tokens") if key in given), 256)
-    seed = int(given.pop("seed", 0))
-    if given:
-        raise ModelError(f"generation_kwargs of the task that entailbench does not know: {', '.join(sorted(given))}")
-    return Decoding(int(limit), stop, temperature if sample is not False else 0.0, seed)
 
 
 class EntailbenchLM(HarnessModel):
     """A registered model under lm-eval's own command line: ``--model entailbench --model_args name=lora``."""
 
-    def __init__(self, name: str, config: str | None = None, **ignored: Any) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        config: str | None = None,
+        batch_size: Any = None,
+        max_batch_size: Any = None,
+        device: Any = None,
+        **unknown: Any,
+    ) -> None:
         """Opens the model.
 
         Args:
             name: as in ``entailbench models``.
             config: a configuration file instead of ``entailbench.toml`` of the current folder.
-            ignored: batch_size, max_batch_size and device, which lm-eval passes along; the registry decides.
+            batch_size: lm-eval passes this and the next two along; the registry decides.
+            max_batch_size: see ``batch_size``.
+            device: see ``batch_size``.
+            unknown: refused.
         """
+        if unknown or not name:
+            wrong = f"does not know {', '.join(unknown)}" if unknown else "needs name=NAME"
+            raise UsageError(f"--model entailbench {wrong}: its --model_args are name and config")
         registry = load_registry(create_plugin_manager(), config=Path(config) if config else None)
         resolved = registry.resolve(name, notify=lambda message: print(message, file=sys.stderr))
         if problems := resolved.problems():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pluggy
 
 from entailbench import hookspecs
-from entailbench.errors import ConfigError, nearest_hint
+from entailbench.errors import ConfigError, first_line, nearest_hint
 
 __all__ = ["BrokenPlugin", "LoadedPlugin", "Plugins", "create_plugin_manager"]
 
@@ -44,8 +44,9 @@ class BrokenPlugin:
 class Plugins:
     """The loaded plugins of one command."""
 
-    def __init__(self, manager: pluggy.PluginManager) -> None:
+    def __init__(self, manager: pluggy.PluginManager, on_broken: Callable[[BrokenPlugin], None]) -> None:
         self.manager = manager
+        self._on_broken = on_broken
         self.loaded: list[LoadedPlugin] = []
         self.broken: list[BrokenPlugin] = []
 
@@ -66,7 +67,7 @@ class Plugins:
         distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
         try:
             plugin = entry.load()
-        except Exception as error:  # whatever a plugin raises while imported must not stop the others
+        except (Exception, SystemExit) as error:  # whatever a plugin does while imported must not stop the others
             self._leave_out(entry.name, distribution, error)
         else:
             self.add(plugin, entry.name, distribution)
@@ -78,7 +79,7 @@ class Plugins:
             try:
                 results = self.manager.subset_hook_caller(hook, others)(**arguments)
                 results = [list(result) if hook != "entailbench_commands" else result for result in results or ()]
-            except Exception as error:  # as above
+            except (Exception, SystemExit) as error:  # as above
                 self.manager.unregister(name=loaded.name)
                 self.loaded.remove(loaded)
                 self._leave_out(loaded.name, loaded.distribution, error)
@@ -103,13 +104,16 @@ class Plugins:
                 found[thing.name] = (plugin, thing)
         return found
 
-    def _leave_out(self, name: str, distribution: str, error: Exception) -> None:
-        first_line = (str(error).strip().splitlines() or [""])[0]
-        self.broken.append(BrokenPlugin(name, distribution, f"{type(error).__name__}: {first_line}"))
+    def _leave_out(self, name: str, distribution: str, error: BaseException) -> None:
+        self.broken.append(BrokenPlugin(name, distribution, f"{type(error).__name__}: {first_line(error)}"))
+        self._on_broken(self.broken[-1])
 
 
 def create_plugin_manager(
-    *, environment: Mapping[str, str] | None = None, extra: Mapping[str, object] | None = None
+    *,
+    environment: Mapping[str, str] | None = None,
+    extra: Mapping[str, object] | None = None,
+    on_broken: Callable[[BrokenPlugin], None] = lambda broken: None,
 ) -> Plugins:
     """A fresh manager with the hooks and every selected plugin.
 
@@ -118,13 +122,14 @@ def create_plugin_manager(
     Args:
         environment: instead of ``os.environ``.
         extra: further plugin objects by name, for tests and embedding programs.
+        on_broken: told of each plugin that is left out, when it is; that may be as late as a hook's call.
 
     Raises:
         ConfigError: ``ENTAILBENCH_PLUGINS`` names a plugin that is not installed.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    plugins = Plugins(manager)
+    plugins = Plugins(manager, on_broken)
     installed = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     chosen = (os.environ if environment is None else environment).get(SELECT_VARIABLE, "")
     for entry in _select(installed, chosen):

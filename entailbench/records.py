@@ -23,6 +23,7 @@ __all__ = [
     "Prompt",
     "Report",
     "SftPair",
+    "TaskOutline",
     "TaskResult",
     "TrainSpec",
 ]
@@ -109,6 +110,17 @@ class ModelIdentity:
     """For remote models: the model the server says it is, and where, so that a stand-in cannot pass for another."""
     details: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Further facts worth keeping: paths, dtype, device, library versions, endpoint."""
+
+
+@dataclass(frozen=True)
+class TaskOutline:
+    """What a backend may want to know of a task before anything is opened."""
+
+    name: str
+    docs: tuple[Mapping[str, Any], ...]
+    """The rows that will be asked, in order; ``doc_id`` is the place in it."""
+    decoding: Decoding | None
+    """None for a task that scores candidates."""
 
 
 @dataclass(frozen=True)

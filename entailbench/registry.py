@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entailbench.config import ConfigFile, ModelTable, find_config, read_config
+from entailbench.config import MODEL_NAME, ConfigFile, ModelTable, find_config, read_config
 from entailbench.contracts import Backend, OpenContext, ResolvedModel, Shared, Trainer
 from entailbench.errors import ConfigError, UnknownNameError, nearest_hint
 from entailbench.options import parse_options
@@ -64,11 +64,6 @@ class Registry:
         directory = self.checkpoint(name)
         return directory if (directory / LINEAGE_NAME).is_file() else None
 
-    def root(self, name: str) -> str:
-        """The model at the end of the chain of ``base``: whose weights are shared."""
-        spec = self.spec(name)
-        return self.root(spec.base) if spec.base else name
-
     def resolve(
         self, name: str, *, shared: Shared | None = None, notify: Callable[[str], None] | None = None
     ) -> ResolvedModel:
@@ -81,30 +76,30 @@ class Registry:
         spec = self.spec(name)
         if problems := self._base_mistakes(spec):
             raise ConfigError("\n".join(problems))
+        if not MODEL_NAME.fullmatch(name):
+            raise ConfigError(f"plugin {spec.source!r} declares {name!r}: a name is letters, digits, '.', '_' and '-'")
         shared = shared or Shared()
         notify = notify or (lambda message: None)
         backend = self._backend(spec)
         options, problems = self._options(spec, backend)
         if problems:
             raise ConfigError("\n".join(problems))
+        base = self.resolve(spec.base, shared=shared, notify=notify) if spec.base else None
         context = OpenContext(
             name=name,
             home=self.home,
             workspace=self.workspace,
             trained=self.trained(name),
-            base=self.resolve(spec.base, shared=shared, notify=notify) if spec.base else None,
-            root=self.root(name),
+            base=base,
+            # A key could look like a name, a name never begins with a colon.
+            root=base.context.root
+            if base
+            else f":{backend.weights_key(options)}"
+            if backend.weights_key(options)
+            else name,
             shared=shared,
             notify=notify,
         )
-        if context.base is not None:
-            # The base opens on behalf of this model: what it shares lives as long as the common root.
-            context = dataclasses.replace(
-                context,
-                base=dataclasses.replace(
-                    context.base, context=dataclasses.replace(context.base.context, root=context.root)
-                ),
-            )
         return ResolvedModel(spec=spec, backend=backend, options=options, context=context)
 
     def recipe(self, spec: ModelSpec) -> tuple[Trainer, Any]:
@@ -158,6 +153,9 @@ class Registry:
         return trainer, recipe, problems
 
     def _base_mistakes(self, spec: ModelSpec) -> list[str]:
+        if spec.base and spec.backend in self.backends and not self.backends[spec.backend].uses_base:
+            where = self._where(spec, "base")
+            return [f"{where}: backend {spec.backend!r} builds on no other model: remove the key 'base'"]
         seen = [spec.name]
         while spec.base:
             if spec.base not in self.models:
@@ -200,7 +198,7 @@ def load_registry(
     trainers = plugins.collect("entailbench_trainers", "trainer")
     declared = plugins.collect("entailbench_models", "model")
     models = {name: dataclasses.replace(spec, source=plugin) for name, (plugin, spec) in declared.items()}
-    problems: list[str] = []
+    problems = list(parsed.problems)
     for name, table in parsed.models.items():
         try:
             models[name] = _merge(models.get(name), table, parsed)

@@ -23,6 +23,7 @@ class RunDirectory:
     ::
 
         config.json            what was asked for
+        tasks.json             where each task's rows came from, and their hash
         versions.json          Python and packages
         models/NAME.json       identity, options, decoding
         predictions/NAME.jsonl every answer as it came
@@ -47,13 +48,11 @@ class RunDirectory:
         path = chosen or parent / datetime.now().strftime("%Y%m%d-%H%M%S")
         try:
             if chosen is None:
-                number = 1
-                while path.exists():
-                    number += 1
-                    path = path.with_name(f"{path.name.split('_')[0]}_{number}")
+                path = _make_new(path)
             elif path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise UsageError(f"{path} already exists and is not an empty folder: choose another --output")
-            path.mkdir(parents=True, exist_ok=True)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
             for name in ("models", "predictions", "lm_eval"):
                 (path / name).mkdir()
         except OSError as error:
@@ -75,7 +74,8 @@ class PredictionsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: TextIO = path.open("a", encoding="utf-8")
+        # Half an emoji, which an API may send, becomes its escape: valid JSON, and no lost run.
+        self._file: TextIO = path.open("a", encoding="utf-8", errors="backslashreplace")
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Writes one row.
@@ -97,6 +97,18 @@ class PredictionsFile:
             self._file.close()
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror}") from error
+
+
+def _make_new(path: Path) -> Path:
+    """Makes ``path``, or the first of ``path_2`` … that does not exist; two runs may start in the same second."""
+    number = 1
+    while True:
+        candidate = path if number == 1 else path.with_name(f"{path.name}_{number}")
+        try:
+            candidate.mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            number += 1
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
@@ -121,7 +133,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
             Path(name).chmod(0o644)
             Path(name).replace(path)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from entailbench import harness
 from entailbench.contracts import ResolvedModel, Shared
-from entailbench.errors import EntailbenchError, PreflightError
+from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.records import (
     Answer,
     CandidateScores,
@@ -86,6 +86,7 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
     plan = _preflight(config, registry, observer)
     directory = RunDirectory.create(config.output and registry.workspace / config.output, registry.workspace / "runs")
     directory.write("config.json", config)
+    directory.write("tasks.json", {task.name: _described(task) for task in plan.tasks})
     versions = _versions()
     directory.write("versions.json", versions)
     observer.notify(f"run directory: {directory.path}")
@@ -95,7 +96,7 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
         for index, resolved in enumerate(plan.models):
             name = resolved.spec.name
             identities[name] = _answer(resolved, plan.tasks, config.limit, directory, observer, evaluations)
-            plan.shared.keep_only(registry.root(later.spec.name) for later in plan.models[index + 1 :])
+            plan.shared.keep_only(later.context.root for later in plan.models[index + 1 :])
     except BaseException:
         observer.notify(f"what was answered so far is kept in {directory.path}")
         raise
@@ -127,6 +128,7 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     )
     problems += task_problems
     for task in tasks:
+        problems += _task_problems(task, models, config.limit)
         problems += [
             f"model {model.spec.name!r} cannot run {task.name!r}: backend {model.spec.backend} scores no candidates"
             for model in models
@@ -142,9 +144,32 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     return _Plan(tuple(models), tuple(tasks), shared)
 
 
+def _task_problems(task: harness.LoadedTask, models: Sequence[ResolvedModel], limit: int | None) -> list[str]:
+    try:
+        outline = task.outline(limit)
+    except UsageError as error:
+        return [f"task {task.name!r}: {error}"]
+    return [
+        f"model {model.spec.name!r}: {problem}"
+        for model in models
+        if not model.problems()
+        for problem in model.backend.check_task(model.options, model.context, outline)
+    ]
+
+
 def task_paths(registry: Registry) -> list[Path]:
     """The task folders of all plugins."""
     return [Path(path) for _, paths in registry.plugins.call("entailbench_task_paths") for path in paths]
+
+
+def _described(task: harness.LoadedTask) -> dict[str, Any]:
+    return {
+        "split": task.split,
+        "labels": task.labels,
+        "source": task.source or "shipped with the task",
+        "rows": len(task.docs),
+        "sha256": task.fingerprint,
+    }
 
 
 def _output_problems(path: Path) -> list[str]:
@@ -186,10 +211,16 @@ def _answer(
                 predictions.append(_prediction(prompt, answer, loaded))  # noqa: B023 - used before the next turn
                 observer.advance()
 
-            observer.start(name, loaded.name, min(limit or len(loaded.docs), len(loaded.docs)))
+            def on_start(rows: int, loaded: harness.LoadedTask = loaded) -> None:
+                observer.start(name, loaded.name, rows)
+
             try:
                 evaluations[name, loaded.name] = harness.evaluate(
-                    model, name, loaded, limit=limit, on_answer=on_answer, out=directory.path / "lm_eval"
+                    *(model, name, loaded),
+                    limit=limit,
+                    on_start=on_start,
+                    on_answer=on_answer,
+                    out=directory.path / "lm_eval",
                 )
             finally:
                 observer.finish()
@@ -200,6 +231,7 @@ def _answer(
             described = {
                 "name": name,
                 "identity": model.identity,
+                "options": repr(resolved.options),  # a backend's repr hides what is secret
                 "decoding": {task.name: task.task.config.generation_kwargs for task in tasks},
                 "source": resolved.spec.source,
             }
@@ -244,7 +276,7 @@ def _tabulate(
         split=loaded.split,
         rows=constant.rows,
         entailment_rows=sum(g == "entailment" for g in gold),
-        labels=loaded.labels,
+        labels=" · ".join(part for part in (loaded.labels, loaded.source) if part),
         models=tuple(results),
         constant=baseline,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from entailbench.errors import DataError
+from entailbench.errors import DataError, UsageError
 from entailbench.records import SftPair
 from entailbench.run_directory import write_atomically
 
@@ -18,9 +18,17 @@ COLUMNS = ("instruction", "input", "output")
 
 
 def write_pairs(directory: Path, train: Sequence[SftPair], validation: Sequence[SftPair]) -> tuple[Path, Path]:
-    """Writes ``train.json`` and ``val.json``: lists of objects with instruction, input and output."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Writes ``train.json`` and ``val.json``: lists of objects with instruction, input and output.
+
+    Raises:
+        UsageError: the folder cannot be made.
+        RunError: a file cannot be written.
+    """
     paths = directory / "train.json", directory / "val.json"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {directory}: {error.strerror}; choose another --out") from error
     for path, pairs in zip(paths, (train, validation), strict=True):
         rows = [{column: getattr(pair, column) for column in COLUMNS} for pair in pairs]
         write_atomically(path, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")

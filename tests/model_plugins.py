@@ -29,6 +29,7 @@ BEHAVIOURS: dict[str, Callable[[Prompt], str]] = {
     "inverted": lambda prompt: OTHER[prompt.doc["label"]],
     "always-yes": lambda prompt: ENTAILMENT,
     "mumbles": lambda prompt: "I would rather not say.",
+    "half-emoji": lambda prompt: "entailment \ud83d",
 }
 
 

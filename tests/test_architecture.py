@@ -15,7 +15,7 @@ CORE = ROOT / "entailbench"
 LAYERS = [
     ["errors"],
     ["records"],
-    ["contracts", "scoring", "options", "stats", "logic"],
+    ["contracts", "scoring", "options", "decoding", "stats", "logic"],
     ["hookspecs", "run_directory"],
     ["plugins", "config", "sft"],
     ["registry"],

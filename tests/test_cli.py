@@ -101,6 +101,46 @@ def test_two_plugins_with_the_same_model_name(cli: Cli, tmp_path: Path) -> None:
     assert "plugins 'one' and 'two' both declare the model 'twin'" in message
 
 
+def test_a_plugin_whose_hook_raises_is_named_and_the_others_work(cli: Cli, tmp_path: Path) -> None:
+    package = tmp_path / "site" / "plugin_raises-1.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin-raises\nVersion: 1\n")
+    (package / "entry_points.txt").write_text("[entailbench]\nraises = plugin_raises\n")
+    (tmp_path / "site" / "plugin_raises.py").write_text(
+        "from entailbench import hookimpl\n@hookimpl\ndef entailbench_models():\n    raise RuntimeError('no luck')\n"
+    )
+    done = cli("models", PYTHONPATH=str(tmp_path / "site"))
+    assert done.returncode == 0
+    assert "gpt35" in done.stdout
+    assert done.stderr == "entailbench: plugin 'raises' (plugin-raises 1) was left out: RuntimeError: no luck\n"
+
+
+def test_unknown_arguments_of_our_model_under_lm_eval(cli: Cli) -> None:
+    done = cli("lm-eval", "run", "--model", "entailbench", "--model_args", "nam=base", "--tasks", "puzzte_generated")
+    assert done.returncode == 2
+    assert "does not know nam: its --model_args are name and config" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sft_into_a_file(cli: Cli) -> None:
+    (cli.workspace / "taken").write_text("")
+    assert "choose another --out" in one_message(cli("sft", "--out", "taken"), 2)
+
+
+def test_a_full_standard_output(cli: Cli) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "entailbench", "models"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cli.workspace,
+            env=cli.environment,
+        )
+    assert done.returncode == 1
+    assert "no space left on device" in done.stderr
+
+
 def test_a_bug_keeps_its_traceback(cli: Cli, tmp_path: Path) -> None:
     package = tmp_path / "site" / "plugin_bug-1.dist-info"
     package.mkdir(parents=True)

@@ -41,15 +41,8 @@ def test_every_mistake_at_once_with_its_line(load: object) -> None:
         load,
         """
 [model.x]
-[models.a]
-backend = "hff"
-[models.b]
-backend = "hf"
-pretraned = "x"
-batch_size = "many"
 [models.c]
 backend = "litgpt"
-base = "bse"
 [models.c.train]
 trainer = "litgpt-lora"
 samples = 0
@@ -59,9 +52,9 @@ task = ["x"]
 """,
     )
     assert "entailbench.toml:2: unknown table 'model', did you mean 'models'?" in text
-    assert "entailbench.toml:14: 'samples' must be a whole number of at least 1, got 0" in text
-    assert "entailbench.toml:16: 'limit' must be" in text
-    assert "entailbench.toml:17: unknown key 'task', did you mean 'tasks'?" in text
+    assert "entailbench.toml:7: 'samples' must be a whole number of at least 1, got 0" in text
+    assert "entailbench.toml:9: 'limit' must be" in text
+    assert "entailbench.toml:10: unknown key 'task', did you mean 'tasks'?" in text
 
 
 def test_every_mistake_about_plugins_at_once(load: object) -> None:
@@ -91,6 +84,19 @@ lora_rank = 8
     assert "entailbench.toml:13: unknown key 'lora_rank'" in text
 
 
+def test_mistakes_of_both_kinds_at_once(load: object) -> None:
+    text = mistakes(load, '[run]\nlimit = 0\n[models."x y"]\nbackend = "hff"\n[models.b]\nbackend = "hf"\n')
+    assert "entailbench.toml:2: 'limit' must be a whole number of at least 1, got 0" in text
+    assert "entailbench.toml:3: a model's name is made of" in text
+    assert "unknown backend 'hff'" in text
+    assert "the key 'pretrained' is missing" in text
+
+
+def test_a_base_that_means_nothing_is_refused(load: object) -> None:
+    text = mistakes(load, '[models.a]\nbackend = "openai"\nmodel = "m"\nbase = "base"\n')
+    assert "entailbench.toml:4: backend 'openai' builds on no other model: remove the key 'base'" in text
+
+
 def test_a_new_model_needs_a_backend(load: object) -> None:
     assert "entailbench.toml:1: the key 'backend' is missing" in mistakes(load, '[models.new]\npretrained = "x"\n')
 
@@ -108,6 +114,17 @@ def test_a_table_without_backend_changes_only_its_keys(load: object) -> None:
     assert registry.spec("lora").base == "base"
 
 
+def test_models_that_name_the_same_weights_share_them(load: object) -> None:
+    registry = load(  # type: ignore[operator]
+        '[models.a]\nbackend = "hf"\npretrained = "org/m"\n'
+        '[models.b]\nbackend = "hf"\npretrained = "org/m"\nadapter = "x"\n'
+        '[models.c]\nbackend = "hf"\npretrained = "org/m"\ndtype = "bfloat16"\n'
+        '[models.d]\nbackend = "litgpt"\nbase = "a"\n'
+    )
+    root = {name: registry.resolve(name).context.root for name in "abcd"}
+    assert root["a"] == root["b"] == root["d"] != root["c"]
+
+
 def test_a_table_with_backend_stands_alone(load: object) -> None:
     registry = load('[models.lora]\nbackend = "hf"\npretrained = "x"\n')  # type: ignore[operator]
     assert registry.spec("lora").train is None
@@ -116,8 +133,10 @@ def test_a_table_with_backend_stands_alone(load: object) -> None:
 
 def test_models_of_one_base_share_a_root(load: object) -> None:
     registry = load('[models.second]\nbackend = "litgpt"\nbase = "lora"\n')  # type: ignore[operator]
-    assert {registry.root(name) for name in ("base", "lora", "second")} == {"base"}
-    assert registry.resolve("second").context.base.context.root == "base"
+    roots = {registry.resolve(name).context.root for name in ("base", "lora", "second")}
+    assert len(roots) == 1
+    assert registry.resolve("second").context.base.context.root in roots
+    assert registry.resolve("gpt35").context.root not in roots
 
 
 def test_an_unknown_model_names_the_nearest(load: object) -> None:

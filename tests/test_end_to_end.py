@@ -151,6 +151,17 @@ def test_lm_evals_command_line_knows_our_models(cli: Cli) -> None:
     assert_same(cli.workspace / "out/lm_eval/tuned", cli.workspace / "through-us")
 
 
+def test_lm_eval_without_the_chat_template_is_refused(cli: Cli) -> None:
+    """The prompt would be another than the one the model was trained with."""
+    done = cli(
+        *("lm-eval", "run", "--model", "entailbench", "--model_args", "name=tuned"),
+        *("--tasks", "puzzte_generated", "--limit", "1"),
+    )
+    assert done.returncode == 2
+    assert "add --apply_chat_template" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_second_training_does_not_overwrite_the_first_unasked(cli: Cli) -> None:
     done = cli("finetune", "tuned")
     assert done.returncode == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from entailbench import ConfigError, ModelSpec, hookimpl
-from entailbench.plugins import create_plugin_manager
+from entailbench.plugins import BrokenPlugin, create_plugin_manager
 
 
 def plugin(**functions: Any) -> types.ModuleType:
@@ -81,17 +81,20 @@ def test_two_plugins_with_the_same_model_name() -> None:
         plugins.collect("entailbench_models", "model")
 
 
-def test_an_entry_point_that_fails_to_import_is_left_out() -> None:
+@pytest.mark.parametrize("error", [ImportError("no module named nowhere"), SystemExit("bye"), ValueError("odd")])
+def test_an_entry_point_that_fails_to_import_is_left_out(error: BaseException) -> None:
     @dataclass
     class Entry:
         name = "broken"
         dist = None
 
         def load(self) -> object:
-            raise ImportError("no module named nowhere")
+            raise error
 
-    plugins = create_plugin_manager(environment=ONLY_OURS)
+    told: list[BrokenPlugin] = []
+    plugins = create_plugin_manager(environment=ONLY_OURS, on_broken=told.append)
     plugins.load(Entry())  # type: ignore[arg-type]
     assert str(plugins.broken[0]) == (
-        "plugin 'broken' (unknown package) was left out: ImportError: no module named nowhere"
+        f"plugin 'broken' (unknown package) was left out: {type(error).__name__}: {error}"
     )
+    assert told == plugins.broken

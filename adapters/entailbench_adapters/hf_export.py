@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
     from .shared_base import SharedBase
 
+TIED_HEAD = (
+    "this adapter has a LoRA of the output head, which the base ties to its embeddings: lm-eval's hf cannot open it; "
+    "for lm-eval export with --format hf"
+)
+"""What to tell about a PEFT export that transformers trips over when it ties the weights of the wrapped model."""
+
 
 def export_adapter(options: HfOptions, context: OpenContext, out: Path) -> None:
     """Writes the adapter, its tokenizer and the name of its base into the new folder ``out``.
@@ -43,6 +49,16 @@ def export_adapter(options: HfOptions, context: OpenContext, out: Path) -> None:
         shutil.copyfile(source / "adapter_model.safetensors", folder / "adapter_model.safetensors")
         (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         tokenizer.save_pretrained(folder)
+        if adapts_head(folder) and _tied(base, options):
+            context.notify(TIED_HEAD)
+
+
+def adapts_head(adapter: Path) -> bool:
+    """Whether a PEFT adapter folder has LoRA matrices for the output head."""
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as tensors:
+        return any(".lm_head.lora_" in key or ".embed_out.lora_" in key for key in tensors.keys())  # noqa: SIM118
 
 
 def export_model(options: HfOptions, context: OpenContext, out: Path) -> None:
@@ -99,6 +115,14 @@ def merge_adapter(base: SharedBase, adapter: Path, out: Path, *, dtype: torch.dt
 def _tokenizer(adapter: Path, base: Path, options: HfOptions) -> PreTrainedTokenizerBase:
     code = options.trust_remote_code
     return own_tokenizer(adapter, trust_remote_code=code) or load_tokenizer(base, trust_remote_code=code)
+
+
+def _tied(base: Path, options: HfOptions) -> bool:
+    from transformers import AutoConfig
+
+    # Not from config.json itself: architectures differ in what its absence means.
+    config: Any = AutoConfig.from_pretrained(str(base), trust_remote_code=options.trust_remote_code)
+    return bool(getattr(config, "tie_word_embeddings", False))
 
 
 def _stored_dtype(wanted: str, base: Path) -> torch.dtype:

@@ -10,7 +10,7 @@ from entailbench import Backend, Model, ModelError, OpenContext, UnknownNameErro
 
 from .checkpoint_files import has_tokenizer
 from .explained_errors import raise_first
-from .hf import DEVICE, shared_base
+from .hf import device_problems, shared_base
 from .litgpt_base import (
     LitgptOptions,
     base_of,
@@ -22,6 +22,7 @@ from .litgpt_base import (
 )
 from .litgpt_checkpoint import Checkpoint
 from .litgpt_config import read_hf_config
+from .litgpt_lineage import check_base, trained_on
 from .litgpt_to_peft import lora_problems, peft_directory
 from .prompt_template import named_style, style_class_name
 
@@ -33,6 +34,7 @@ class LitgptBackend(Backend):
 
     name: ClassVar[str] = "litgpt"
     Options: ClassVar[type] = LitgptOptions
+    uses_base: ClassVar[bool] = True
     scores: ClassVar[bool] = True
     requires = {"litgpt": PIP, "torch": PIP, "transformers": PIP, "peft": PIP}  # noqa: RUF012 -- read only
     export_formats: ClassVar[tuple[str, ...]] = ("peft", "hf", "litgpt")
@@ -41,8 +43,7 @@ class LitgptBackend(Backend):
         """Everything about the files, the settings, and whether a LoRA fits its base as far as that is on disk."""
         if options.batch_size is not None and options.batch_size < 1:
             yield f"batch_size = {options.batch_size}: it must be at least 1"
-        if not DEVICE.fullmatch(options.device):
-            yield f"device = {options.device!r}: known are auto, cpu, cuda, cuda:N, mps, xpu"
+        yield from device_problems(options.device)
         if options.prompt_style not in (None, "chat"):
             try:
                 named_style(options.prompt_style)
@@ -83,6 +84,7 @@ class LitgptBackend(Backend):
         raise_first(_lora_problems(checkpoint, options, context))
         under = base_of(context.base)
         base = shared_base(under.options, under.context)
+        check_base(checkpoint.directory, base.weights, base=under.context.name, model=context.name)
         directory = peft_directory(checkpoint, read_hf_config(under.directory), context.home)
         adapter = base.add_adapter(directory)
         return CausalModel(
@@ -97,6 +99,7 @@ class LitgptBackend(Backend):
 
     def export(self, options: LitgptOptions, context: OpenContext, format: str, out: Path) -> None:
         """``peft``: the LoRA as an adapter. ``hf``, ``litgpt``: all the weights, the LoRA merged into them."""
+        from .fingerprint import hash_weights
         from .litgpt_export import export
 
         checkpoint = checkpoint_of(options, context)
@@ -104,7 +107,8 @@ class LitgptBackend(Backend):
         if opens_lora(checkpoint, context):
             raise_first(_lora_problems(checkpoint, options, context))
             base = base_of(context.base)
-        export(checkpoint, options.prompt_style, base, context.home, format, out)
+            check_base(checkpoint.directory, hash_weights(base.directory), base=base.context.name, model=context.name)
+        export(checkpoint, options.prompt_style, base, context.home, format, out, context.notify)
 
 
 @hookimpl
@@ -114,6 +118,11 @@ def entailbench_backends() -> Iterable[Backend]:
 
 
 def _lora_problems(checkpoint: Checkpoint, options: LitgptOptions, context: OpenContext) -> Iterator[str]:
+    try:
+        # Whether these are the weights that the base has now takes reading all of them: that is seen at opening.
+        trained_on(checkpoint.directory)
+    except ModelError as error:
+        yield str(error)
     problems = list(base_problems(context.base))
     yield from problems
     if problems or context.base is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from entailbench import ModelError
 
 from .cache_folder import new_folder
 from .hf import load_tokenizer
+from .hf_export import TIED_HEAD, adapts_head
 from .litgpt_base import Base
 from .litgpt_checkpoint import FULL_WEIGHTS, MODEL_CONFIG, Checkpoint, PromptRecord, checkpoint_adds_bos, write_record
 from .litgpt_config import litgpt_config, read_hf_config, write_model_config
@@ -28,7 +30,13 @@ GENERATION_CONFIG = "generation_config.json"
 
 
 def export(
-    checkpoint: Checkpoint, prompt_style: str | None, base: Base | None, home: Path, format: str, out: Path
+    checkpoint: Checkpoint,
+    prompt_style: str | None,
+    base: Base | None,
+    home: Path,
+    format: str,
+    out: Path,
+    notify: Callable[[str], None],
 ) -> None:
     """Writes a checkpoint into the new folder ``out``; nothing is there if it fails.
 
@@ -39,6 +47,7 @@ def export(
         home: the cache.
         format: ``"peft"``, ``"hf"`` or ``"litgpt"``.
         out: must not exist, or be empty.
+        notify: told what others cannot do with the result.
 
     Raises:
         ModelError: the format cannot hold this checkpoint, or something stands in the way of writing it.
@@ -49,8 +58,11 @@ def export(
     tokenizer = prompting_tokenizer(checkpoint, prompt_style, base_tokenizer)
     with new_folder(out) as folder:
         if format == "peft" and base is not None:
-            write_peft(checkpoint, read_hf_config(base.directory), folder, base=base.name)
+            hf_config = read_hf_config(base.directory)
+            write_peft(checkpoint, hf_config, folder, base=base.name)
             tokenizer.save_pretrained(folder)
+            if hf_config.get("tie_word_embeddings") and adapts_head(folder):
+                notify(TIED_HEAD)
         elif format == "hf":
             if base is None:
                 write_hf(checkpoint, folder)

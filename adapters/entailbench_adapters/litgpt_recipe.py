@@ -98,13 +98,18 @@ def schedule(recipe: LoraRecipe, samples: int) -> Schedule:
         )
     # litgpt lays its cosine over this many steps; the few that left-over samples add would climb up again.
     steps = min(recipe.epochs * per_epoch, recipe.max_steps or recipe.epochs * per_epoch)
+    if steps == 1:
+        raise TrainingError(
+            f"{samples} samples make 1 step in all, and the first is warm-up: raise epochs, max_steps or the number of "
+            "samples, or lower global_batch_size"
+        )
     warmup = recipe.warmup_steps
     if warmup is None:
         warmup = max(1, min(MAX_WARMUP_STEPS, steps // 10))
     if warmup >= steps:
         raise TrainingError(
-            f"warmup_steps = {warmup}, and {samples} samples make {steps} step{'s' if steps != 1 else ''} in all: the "
-            "warm-up must be shorter; train longer, or with a smaller global_batch_size or warmup_steps"
+            f"warmup_steps = {warmup}, and {samples} samples make {steps} steps in all: the warm-up must be shorter; "
+            "train longer, or with a smaller global_batch_size or warmup_steps"
         )
     return Schedule(per_step, steps, warmup)
 

@@ -24,7 +24,16 @@ from typing import Any, ClassVar
 
 from entailbench import Backend, Model, ModelError, ModelIdentity, OpenContext, UnknownNameError, hookimpl
 
-from .redaction import describe, public_url, url_problem
+from .redaction import (
+    HIDDEN,
+    describe,
+    is_variable_name,
+    looks_like_credential,
+    names_secret,
+    public_url,
+    redact,
+    url_problem,
+)
 
 __all__ = ["LmEvalBackend", "LmEvalOptions"]
 
@@ -53,9 +62,11 @@ KEYS: Mapping[str, str] = {
 FOLDERS = ("pretrained", "peft", "delta", "tokenizer")
 """Arguments that name a folder or a hub id."""
 
-_SECRET_ARGUMENT = re.compile(
-    r"(^|_)(api_?key|key|password|secret|credentials?)$|^(api_|auth_|access_|hf_|use_auth_)?token$"
+_HEADER = re.compile(r"(^|[_-])(headers?|authorization)$", re.IGNORECASE)
+_NAMED_SECRET = re.compile(
+    r"(?P<name>(?:key|token|secret|password|authorization)['\"]?\s*[:=]\s*)['\"]?[^\s,;}'\"]+", re.IGNORECASE
 )
+"""Inside a longer value, e.g. JSON for an API."""
 _FROM_ENVIRONMENT = "env:"
 _BATCH_SIZE = re.compile(r"[1-9]\d*|auto(:\d+)?")
 
@@ -113,7 +124,7 @@ class LmEvalBackend(Backend):
     def describe(self, options: LmEvalOptions) -> str:
         """lm-eval's name, and the model that it is to load."""
         model = next((options.args[key] for key in ("pretrained", "model") if options.args.get(key)), None)
-        return options.model if model is None else f"{options.model} {model}"
+        return options.model if model is None else f"{options.model} {_public(model)}"
 
     def open(self, options: LmEvalOptions, context: OpenContext) -> Model:
         """Imports lm-eval's model class and makes the model as ``lm_eval --model`` would.
@@ -147,18 +158,33 @@ class LmEvalBackend(Backend):
 
 def _argument_problems(options: LmEvalOptions, context: OpenContext) -> Iterable[str]:
     for key, value in options.args.items():
-        if not isinstance(value, str):
+        if value is None or isinstance(value, bool):
             continue
-        if value.startswith(_FROM_ENVIRONMENT):
+        if _HEADER.search(key):
+            yield (
+                f"args.{key} would hold a secret, and lm-eval takes headers as a table only: leave it out and export "
+                "the key as the variable that lm-eval reads (OPENAI_API_KEY for OpenAI-compatible servers)"
+            )
+        elif isinstance(value, str) and value.startswith(_FROM_ENVIRONMENT):
             variable = value.removeprefix(_FROM_ENVIRONMENT)
-            if not os.environ.get(variable, "").strip():
+            if not is_variable_name(variable):
+                yield f"args.{key}: after env: must stand the name of an environment variable, not its value"
+            elif not os.environ.get(variable, "").strip():
                 yield f"{variable} is not set: args.{key} takes its value from there"
-        elif _SECRET_ARGUMENT.search(key):
+        elif names_secret(key) or _suspicious(key, value, context):
             yield f'args.{key} looks like a secret: export it as a variable and write {key} = "env:NAME"'
+        elif not isinstance(value, str):
+            continue
         elif key in FOLDERS and value.startswith(("/", "./", "../", "~")) and not context.path(value).is_dir():
             yield f"args.{key}: no folder {context.path(value)}"
         elif key == "base_url" and (problem := url_problem(value)):
             yield f"args.base_url is no endpoint: {problem}"
+
+
+def _suspicious(key: str, value: ArgValue, context: OpenContext) -> bool:
+    if not isinstance(value, str) or not looks_like_credential(value):
+        return False
+    return not (key in FOLDERS and context.path(value).is_dir())
 
 
 def _from_environment(args: Mapping[str, ArgValue]) -> list[str]:
@@ -191,7 +217,13 @@ def _weights(folders: Mapping[str, Path]) -> str | None:
 
 
 def _public(value: ArgValue) -> ArgValue:
-    return public_url(value) if isinstance(value, str) and "://" in value else value
+    """``value`` as it may be written down: ``check`` refuses what is plainly a secret, this hides what may be one."""
+    if not isinstance(value, str):
+        return value
+    if looks_like_credential(value):
+        return HIDDEN
+    shown = public_url(value) if url_problem(value) is None else redact(value)
+    return _NAMED_SECRET.sub(rf"\g<name>{HIDDEN}", shown)
 
 
 @hookimpl

@@ -22,11 +22,12 @@ from entailbench import (
     ModelIdentity,
     OpenContext,
     Prompt,
+    TaskOutline,
     hookimpl,
 )
 
 from .as_completed import as_completed
-from .redaction import describe, one_line, public_url, redact, url_problem
+from .redaction import HIDDEN, describe, is_variable_name, one_line, public_url, redact, url_problem
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -69,9 +70,10 @@ class OpenaiOptions:
         return self.base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or DEFAULT_URL
 
     def __repr__(self) -> str:
-        """Without what a URL may carry besides the address."""
+        """Without what a URL may carry besides the address, and without a key in place of its variable's name."""
         shown = None if self.base_url is None else public_url(self.base_url)
-        return f"OpenaiOptions(model={self.model!r}, base_url={shown!r}, api_key_env={self.api_key_env!r})"
+        variable = self.api_key_env if not self.api_key_env or is_variable_name(self.api_key_env) else HIDDEN
+        return f"OpenaiOptions(model={self.model!r}, base_url={shown!r}, api_key_env={variable!r})"
 
 
 class OpenaiBackend(Backend):
@@ -85,7 +87,12 @@ class OpenaiBackend(Backend):
         """Key, endpoint and limits."""
         if not options.model.strip():
             yield "`model` is empty: name the model that the endpoint serves"
-        if options.api_key_env:
+        if options.api_key_env and not is_variable_name(options.api_key_env):
+            yield (
+                "`api_key_env` must be the name of an environment variable, e.g. OPENAI_API_KEY, and what it is does "
+                "not look like one; if it is the key itself, take it out of the file and export it under such a name"
+            )
+        elif options.api_key_env:
             key = _key(options)
             if not key:
                 yield (
@@ -102,6 +109,11 @@ class OpenaiBackend(Backend):
                 yield f"`{field}` must be at least {least}, it is {value}"
         if not options.timeout > 0:
             yield f"`timeout` must be more than 0 seconds, it is {options.timeout}"
+
+    def check_task(self, options: OpenaiOptions, context: OpenContext, task: TaskOutline) -> Iterable[str]:
+        """What the API does not take."""
+        if task.decoding is not None:
+            yield from _stop_problems(task.decoding)
 
     def describe(self, options: OpenaiOptions) -> str:
         """The model asked for, and where."""
@@ -157,8 +169,8 @@ class _OpenaiModel(Model):
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
         """Asks concurrently; answers come in the order the server gives them."""
-        if len(decoding.stop) > MOST_STOPS:
-            raise ModelError(f"the API takes at most {MOST_STOPS} stop sequences, the task has {len(decoding.stop)}")
+        for problem in _stop_problems(decoding):
+            raise ModelError(problem)
 
         def ask(prompt: Prompt) -> tuple[Answer, Any]:
             completion = self._ask(prompt, decoding)
@@ -239,6 +251,12 @@ class _OpenaiModel(Model):
         if isinstance(error, openai.RateLimitError):
             return f"{self._url} still refused after {attempts} (429): {said}; lower `concurrency` or wait"
         return f"{self._url} refused the request ({error.status_code}): {said}"
+
+
+def _stop_problems(decoding: Decoding) -> list[str]:
+    if len(decoding.stop) <= MOST_STOPS:
+        return []
+    return [f"the API takes at most {MOST_STOPS} stop sequences, the task has {len(decoding.stop)}"]
 
 
 def _key(options: OpenaiOptions) -> str:

@@ -21,7 +21,7 @@ def entailbench_models() -> Iterable[ModelSpec]:
             train=TrainSpec(
                 trainer="litgpt-lora",
                 task="puzzte_generated",
-                samples=192,
+                samples=128,
                 validation_samples=32,
                 recipe={
                     "epochs": 1,

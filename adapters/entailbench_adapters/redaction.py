@@ -7,11 +7,34 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["describe", "one_line", "public_url", "redact", "url_problem"]
+__all__ = [
+    "HIDDEN",
+    "describe",
+    "is_variable_name",
+    "looks_like_credential",
+    "names_secret",
+    "one_line",
+    "public_url",
+    "redact",
+    "url_problem",
+]
+
+HIDDEN = "[redacted]"
 
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
 _URL_USER = re.compile(r"(?<=://)[^/\s@]+@")
 _URL_QUERY = re.compile(r"(?<=[?&])([\w.-]+)=[^&\s'\"]+")
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"(?:^|[\s:=,'\"])(?:sk[-_]|hf_|gsk_|ghp_|github_pat_|xai-)[\w.+=-]+(?:$|[\s,;'\"}])")
+"""Begins as the keys of well-known services do, and goes on like one: a path or a hub id has a slash."""
+_SCHEME = re.compile(r"(?:^|[:=,'\"])\s*bearer\s+\S", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+_RANDOM_VARIABLE = re.compile(r"(?=.*\d)[A-Za-z0-9]{20,}")
+_SECRET_NAME = re.compile(
+    r"header|authorization|bearer|passw(or)?d|passphrase|secret|credential|cookie|api_?key"
+    r"|(^|_)keys?$|^((api|auth|access|hf|id|refresh|session|use_auth)_?)?token$"
+)
 
 _SHORTEST_SECRET = 6
 """Shorter values of environment variables are flags, and words of the message would be lost with them."""
@@ -42,6 +65,25 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
+def names_secret(name: str) -> bool:
+    """Whether something called ``name`` (``Api_Key``, ``auth-token``, ``headers``) is likely to hold a secret."""
+    return _SECRET_NAME.search(name.lower().replace("-", "_")) is not None
+
+
+def looks_like_credential(value: str) -> bool:
+    """Whether ``value`` has the form of a key, an authorization header, or a URL with a password, or contains one."""
+    return any(pattern.search(value) for pattern in (_TOKEN, _SCHEME, _URL_PASSWORD))
+
+
+def is_variable_name(text: str) -> bool:
+    """Whether ``text`` can be an environment variable's name and does not look like a key in its place."""
+    return (
+        _VARIABLE_NAME.fullmatch(text) is not None
+        and not looks_like_credential(text)
+        and _RANDOM_VARIABLE.fullmatch(text) is None
+    )
+
+
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` without ``secrets``, the values of key-like environment variables, and credentials in URLs."""
     from_environment = (value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name))
@@ -49,8 +91,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         value.strip() for value in from_environment if len(value.strip()) >= _SHORTEST_SECRET
     }
     for secret in sorted(filter(None, hidden), key=len, reverse=True):
-        text = text.replace(secret, "[redacted]")
-    return _URL_QUERY.sub(r"\1=[redacted]", _URL_USER.sub("", text))
+        text = text.replace(secret, HIDDEN)
+    return _URL_QUERY.sub(rf"\1={HIDDEN}", _URL_USER.sub("", text))
 
 
 def one_line(text: str, limit: int = 300) -> str:

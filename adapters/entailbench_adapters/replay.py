@@ -20,6 +20,7 @@ from entailbench import (
     ModelIdentity,
     OpenContext,
     Prompt,
+    TaskOutline,
     hookimpl,
 )
 
@@ -56,6 +57,17 @@ class ReplayBackend(Backend):
         except DataError as error:
             return [str(error)]
         return []
+
+    def check_task(self, options: ReplayOptions, context: OpenContext, task: TaskOutline) -> Iterable[str]:
+        """Looks every row up as ``generate`` will."""
+        if task.decoding is None:
+            return []
+        prompts = [Prompt(f"{task.name}/{i}", task.name, i, (), "", doc) for i, doc in enumerate(task.docs)]
+        try:
+            missing = _missing(options, _read(options, context), prompts)
+        except DataError as error:
+            return [str(error)]
+        return [] if missing is None else [missing]
 
     def describe(self, options: ReplayOptions) -> str:
         """The file."""
@@ -94,22 +106,12 @@ class _ReplayModel(Model):
             ModelError: before the first answer, when any prompt has none.
         """
         self._check_task(prompts)
-        texts = [self._recorded.find(prompt) for prompt in prompts]
-        if missing := [prompt for prompt, text in zip(prompts, texts, strict=True) if text is None]:
-            named = ", ".join(prompt.id for prompt in missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
-            raise ModelError(
-                f"{self._options.answers} has no answer for {len(missing)} of {len(prompts)} prompts: {named} "
-                f"(looked for {self._looked_for(missing[0])}, …)"
-            )
-        for prompt, text in zip(prompts, texts, strict=True):
+        if missing := _missing(self._options, self._recorded, prompts):
+            raise ModelError(missing)
+        for prompt in prompts:
+            text = self._recorded.find(prompt)
             if text is not None:
                 yield Answer(prompt.id, text)
-
-    def _looked_for(self, prompt: Prompt) -> str:
-        task = f" of task {prompt.task!r}" if self._recorded.by_task else ""
-        if self._recorded.kind == "text":
-            return f"the context and question of {prompt.id}{task}"
-        return f"{self._recorded.kind} {self._recorded.wanted(prompt)[0]!r}{task}"
 
     def _check_task(self, prompts: Sequence[Prompt]) -> None:
         """Row numbers of one task say nothing about another's."""
@@ -124,6 +126,23 @@ class _ReplayModel(Model):
 
 def _read(options: ReplayOptions, context: OpenContext) -> RecordedAnswers:
     return read_answers(context.path(options.answers), options.answer_column, options.key)
+
+
+def _missing(options: ReplayOptions, recorded: RecordedAnswers, prompts: Sequence[Prompt]) -> str | None:
+    """Which prompts have no answer, in one sentence; None when all have."""
+    missing = [prompt for prompt in prompts if recorded.find(prompt) is None]
+    if not missing:
+        return None
+    named = ", ".join(prompt.id for prompt in missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
+    task = f" of task {missing[0].task!r}" if recorded.by_task else ""
+    if recorded.kind == "text":
+        wanted = f"the context and question of {missing[0].id}{task}"
+    else:
+        wanted = f"{recorded.kind} {recorded.wanted(missing[0])[0]!r}{task}"
+    return (
+        f"{options.answers} has no answer for {len(missing)} of {len(prompts)} prompts: {named} "
+        f"(looked for {wanted}, …)"
+    )
 
 
 @hookimpl

@@ -39,6 +39,5 @@ def command(plugins: Plugins, name: str, export_format: str, out: Path | None, c
         problems.append(f"{target} already exists: choose another --out")
     if problems:
         raise PreflightError(problems)
-    target.parent.mkdir(parents=True, exist_ok=True)
     resolved.backend.export(resolved.options, resolved.context, export_format, target)
     click.echo(str(target))

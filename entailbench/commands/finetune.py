@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entailbench.commands.options import config_option, registry_of
+from entailbench.commands.options import config_option, data_folder, registry_of
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -37,15 +37,16 @@ def command(
     from entailbench.finetune import FinetuneConfig, finetune
     from entailbench.run_directory import to_json
 
+    registry = registry_of(plugins, config)
     done = finetune(
         FinetuneConfig(
             name=name,
             data=data and data.absolute(),
             validation_data=validation_data and validation_data.absolute(),
-            data_dir=data_dir and data_dir.absolute(),
+            data_dir=data_folder(data_dir, registry),
             overwrite=overwrite,
         ),
-        registry_of(plugins, config),
+        registry,
         say,
     )
     if as_json:

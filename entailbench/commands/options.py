@@ -29,6 +29,14 @@ def names(context: click.Context, parameter: click.Parameter, value: str | None)
     return tuple(word.strip() for word in (value or "").split(",") if word.strip())
 
 
+def data_folder(chosen: Path | None, registry: Registry) -> Path | None:
+    """``--data-dir``, which counts from here, else ``[run] data_dir``, which counts from the workspace."""
+    if chosen is not None:
+        return chosen.absolute()
+    default = registry.config.run.data_dir
+    return registry.workspace / Path(default).expanduser() if default else None
+
+
 def registry_of(plugins: Plugins, config: Path | None) -> Registry:
     """The registry of the current folder, or of the given configuration file."""
     from entailbench.registry import load_registry

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entailbench.commands.options import config_option, names, registry_of
+from entailbench.commands.options import config_option, data_folder, names, registry_of
 from entailbench.report.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def command(
         limit=limit or defaults.limit,
         split=split or defaults.split,
         # A path on the command line counts from here, one in the configuration from the workspace.
-        output=here / output if output else Path(defaults.output) if defaults.output else None,
-        data_dir=here / data_dir if data_dir else Path(defaults.data_dir) if defaults.data_dir else None,
+        output=here / output if output else Path(defaults.output).expanduser() if defaults.output else None,
+        data_dir=data_folder(data_dir, registry),
     )
     report = run(chosen, registry, TerminalObserver())
     save(report)

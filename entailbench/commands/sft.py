@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entailbench.commands.options import config_option, registry_of
+from entailbench.commands.options import config_option, data_folder, registry_of
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -25,7 +25,7 @@ def command(plugins: Plugins, name: str, out: Path, data_dir: Path | None, confi
     from entailbench.sft import write_pairs
 
     registry = registry_of(plugins, config)
-    chosen = FinetuneConfig(name=name, data_dir=data_dir and data_dir.absolute())
+    chosen = FinetuneConfig(name=name, data_dir=data_folder(data_dir, registry))
     train, validation = training_pairs(chosen, registry.spec(name), registry)
     for path, pairs in zip(write_pairs(out, train, validation), (train, validation), strict=True):
         click.echo(f"{path}: {len(pairs):,} samples")

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entailbench.commands.options import registry_of
-
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
 
@@ -38,7 +36,6 @@ def command(plugins: Plugins, only_path: bool, as_json: bool) -> None:
     from entailbench.harness import list_tasks
     from entailbench.run_directory import to_json
 
-    registry_of(plugins, None)
     rows = []
     for plugin, path in paths:
         for entry in list_tasks([path]).values():

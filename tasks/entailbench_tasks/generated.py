@@ -53,7 +53,10 @@ def load(
     rows = [json.loads(line) for line in content.splitlines()]
     if any(row.get("label") not in LABELS for row in rows):
         raise DataError(f"{folder / name} has rows without one of the labels {', '.join(LABELS)}")
-    return {"evaluation": datasets.Dataset.from_list(rows)}
+    dataset = datasets.Dataset.from_list(rows)
+    if chosen:
+        dataset.info.description = f"from {folder}"  # stands in the table's title
+    return {"evaluation": dataset}
 
 
 def _checksums(folder: Traversable) -> dict[str, str]:

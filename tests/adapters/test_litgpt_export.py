@@ -80,6 +80,25 @@ def test_peft(made: Path, over_base: OpenContext, tmp_path: Path, style: str) ->
     assert (opened.identity.weights, opened.identity.template) == (original.weights, original.template)
 
 
+def test_an_adapter_that_lm_eval_cannot_open_says_so(made: Path, over_base: OpenContext, tmp_path: Path) -> None:
+    notes: list[str] = []
+    telling = replace(over_base, notify=notes.append)
+    out = export(made / "chat", telling, "peft", tmp_path / "chat")
+    (note,) = notes
+    assert "output head" in note
+    assert "--format hf" in note
+    assert "\n" not in note
+    # What the note says of lm-eval is true, and the way out is one.
+    from lm_eval.models.huggingface import HFLM
+
+    with pytest.raises(KeyError, match="already exists"):
+        HFLM(pretrained=str(made / "hf"), peft=str(out), device="cpu")
+    export(made / "alpaca", telling, "peft", tmp_path / "alpaca")
+    hf = export(made / "chat", telling, "hf", tmp_path / "hf")
+    HFLM(pretrained=str(hf), device="cpu")
+    assert notes == [note]
+
+
 def test_peft_names_its_base_so_that_it_opens_by_itself(made: Path, over_base: OpenContext, tmp_path: Path) -> None:
     from peft import AutoPeftModelForCausalLM
 

@@ -106,6 +106,8 @@ def test_the_losses_are_per_optimizer_step_and_fall(chat: Trained) -> None:
 def test_the_lineage_says_what_was_done(chat: Trained, tiny: Path) -> None:
     facts = chat.outcome.facts
     assert facts["base_weights"] == hash_weights(tiny)
+    assert chat.context.base is not None
+    assert chat.context.base.open().identity.weights == facts["base_weights"], "what opening compares it with"
     assert facts["recipe"]["precision"] == ("bf16-mixed" if torch.cuda.is_available() else "32-true")
     assert facts["recipe"]["warmup_steps"] == 1
     assert (facts["steps"], facts["samples"], facts["validation_samples"]) == (3, 12, 3)
@@ -361,13 +363,15 @@ def test_the_schedule(samples: int, changes: dict[str, Any], steps: int, warmup:
     ("samples", "changes", "message"),
     [
         (2, {}, "2 training samples do not fill one batch"),
-        (4, {"epochs": 1}, "1 step in all"),
+        (4, {"epochs": 1}, "4 samples make 1 step in all, and the first is warm-up: raise epochs, max_steps or"),
+        (12, {"max_steps": 1}, "12 samples make 1 step in all, and the first is warm-up: raise epochs, max_steps or"),
         (12, {"epochs": 1, "warmup_steps": 3}, "warmup_steps = 3, and 12 samples make 3 steps"),
     ],
 )
 def test_a_schedule_that_cannot_work(samples: int, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(TrainingError, match=message) as caught:
         schedule(replace(LoraRecipe(micro_batch_size=2, global_batch_size=4), **changes), samples)
+    assert "\n" not in str(caught.value)
 
 
 def test_hyperparameters_that_differ_are_listed() -> None:

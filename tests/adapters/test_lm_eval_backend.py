@@ -213,7 +213,8 @@ def test_a_chat_api_that_fails(context: MakeContext, monkeypatch: pytest.MonkeyP
 
     with RecordingServer(answer) as server:
         url = f"http://user:hidden@{server.origin}/v1/chat/completions?code=hidden"
-        model = opened(context, "local-chat-completions", model="served", base_url=url, max_retries=1)
+        monkeypatch.setenv("MY_SERVER", url)
+        model = opened(context, "local-chat-completions", model="served", base_url="env:MY_SERVER", max_retries=1)
         with pytest.raises(ModelError) as caught:
             texts(model, 1)
     assert "stopped: HTTPError: 400" in str(caught.value)
@@ -277,6 +278,92 @@ def test_all_problems_at_once(context: MakeContext) -> None:
 @pytest.mark.parametrize("key", ["think_end_token", "add_bos_token", "tokenizer", "prefix_token_id", "max_tokens"])
 def test_tokens_of_text_are_no_secrets(context: MakeContext, key: str) -> None:
     assert check(context, "hf", args={"pretrained": "org/model", key: "</think>"}) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "api_key",
+        "Api_Key",
+        "apiKey",
+        "API-KEY",
+        "key",
+        "auth_token",
+        "Token",
+        "bearer",
+        "password",
+        "db_passwd",
+        "client_secret",
+        "Credentials",
+        "secret_key",
+    ],
+)
+@pytest.mark.parametrize("value", ["hidden", 12345])
+def test_names_of_secrets(context: MakeContext, key: str, value: str | int) -> None:
+    assert check(context, "dummy", args={key: value}) == [
+        f'args.{key} looks like a secret: export it as a variable and write {key} = "env:NAME"'
+    ]
+    assert check(context, "dummy", args={key: True}) == [], "a switch is no secret"
+
+
+@pytest.mark.parametrize("key", ["header", "Headers", "extra_headers", "Authorization", "x-authorization"])
+@pytest.mark.parametrize("value", ["Bearer sk-hidden", "env:MY_SERVER"])
+def test_headers_cannot_be_given(context: MakeContext, key: str, value: str) -> None:
+    (problem,) = check(context, "dummy", args={key: value})
+    assert problem.startswith(f"args.{key} would hold a secret, and lm-eval takes headers as a table only")
+    assert "hidden" not in problem
+    with pytest.raises(ModelError, match="would hold a secret"):
+        opened(context, "dummy", **{key: value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-hidden",
+        "Bearer hidden",
+        "bearer hidden",
+        "hf_hidden",
+        "x: sk-hidden",
+        "{'x': 'Bearer hidden'}",
+        "https://user:hidden@127.0.0.1/v1",
+        "env:sk-hidden",
+        "env:sk_hidden",
+        "env:https://user:hidden@h",
+    ],
+)
+@pytest.mark.parametrize("key", ["extra", "base_url", "pretrained"])
+def test_values_that_are_secrets(context: MakeContext, key: str, value: str) -> None:
+    problem = check(context, "dummy", args={key: value})[0]
+    assert problem.startswith(f"args.{key}")
+    assert "hidden" not in problem
+    assert "hidden" not in LmEvalBackend().describe(LmEvalOptions("dummy", {key: value}))
+
+
+@pytest.mark.parametrize("value", ["sk-learn/model", "hf_internal/tiny", "org/sk-model", "task-1", "a: b", "</think>"])
+def test_values_that_are_none(context: MakeContext, value: str) -> None:
+    assert check(context, "dummy", args={"pretrained": value, "extra": value}) == []
+
+
+def test_a_folder_may_be_called_like_a_token(context: MakeContext, workspace: Path) -> None:
+    (workspace / "hf_models").mkdir()
+    assert check(context, "dummy", args={"pretrained": "hf_models"}) == []
+    (problem,) = check(context, "dummy", args={"pretrained": "hf_others"})
+    assert "looks like a secret" in problem
+
+
+def test_what_may_be_a_secret_is_not_written_down(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hidden-by-its-variable")
+    args = {
+        "base_url": "http://127.0.0.1:1/v1?code=hidden",
+        "mirror": "s3://bucket/model?sig=hidden",
+        "extra": '{"api_key": "hidden", "n": 1}',
+        "copied": "hidden-by-its-variable",
+        "dtype": "float32",
+    }
+    model = opened(context, "dummy", **args)
+    assert "hidden" not in repr(model.identity)
+    assert '"base_url": "http://127.0.0.1:1/v1"' in model.identity.details["args"]
+    assert '"dtype": "float32"' in model.identity.details["args"]
 
 
 def test_secrets_come_from_the_environment(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:

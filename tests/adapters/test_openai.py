@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from entailbench import Answer, Decoding, Message, Model, ModelError, OpenContext, Prompt
+from entailbench import Answer, Decoding, Message, Model, ModelError, OpenContext, Prompt, TaskOutline
 from entailbench_adapters.as_completed import as_completed
 from entailbench_adapters.openai import OpenaiBackend, OpenaiOptions
 from entailbench_adapters.redaction import describe, one_line, public_url, redact
@@ -369,6 +369,15 @@ def test_too_many_stop_sequences(opened: Callable[..., Model]) -> None:
     assert server.requests == []
 
 
+def test_too_many_stop_sequences_are_known_before_anything_is_sent(context: MakeContext) -> None:
+    def problems(decoding: Decoding | None) -> list[str]:
+        return list(OpenaiBackend().check_task(OpenaiOptions("m"), context(), TaskOutline("t", ({},), decoding)))
+
+    assert problems(Decoding(5, stop=tuple("abcde"))) == ["the API takes at most 4 stop sequences, the task has 5"]
+    assert problems(Decoding(5, stop=tuple("abcd"))) == []
+    assert problems(None) == []
+
+
 def test_no_prompts(opened: Callable[..., Model]) -> None:
     assert ask(opened("http://127.0.0.1:9/v1"), 0) == {}
 
@@ -400,6 +409,28 @@ def test_a_key_that_is_none(context: MakeContext, monkeypatch: pytest.MonkeyPatc
     assert "half" not in problem
     monkeypatch.setenv("OPENAI_API_KEY", "sk-with-a-newline-at-its-end\n")
     assert check(context) == []
+
+
+@pytest.mark.parametrize(
+    "pasted", ["sk-abcdefgh", "sk_live_abcdefgh", "hf_abcdefgh", "0123abcdefgh", "two words abcdefgh", "Xabcdefgh0" * 3]
+)
+def test_a_key_in_place_of_its_variable_is_never_shown(context: MakeContext, pasted: str) -> None:
+    options = OpenaiOptions("m", api_key_env=pasted)
+    (problem,) = OpenaiBackend().check(options, context())
+    assert problem.startswith("`api_key_env` must be the name of an environment variable")
+    with pytest.raises(ModelError) as caught:
+        OpenaiBackend().open(options, context())
+    for text in (problem, str(caught.value), repr(options), OpenaiBackend().describe(options)):
+        assert "abcdefgh" not in text
+    assert "api_key_env='[redacted]'" in repr(options)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "_key2", "SK_TEAM", "skeleton_key", "AZUREKEY"])
+def test_the_name_of_a_variable_is_shown(context: MakeContext, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name, raising=False)
+    assert check(context, api_key_env=name)[0].startswith(f"{name} is not set")
+    assert name in repr(OpenaiOptions("m", api_key_env=name))
+    assert "api_key_env=''" in repr(OpenaiOptions("m", api_key_env=""))
 
 
 @pytest.mark.parametrize(

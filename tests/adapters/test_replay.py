@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entailbench import DataError, Decoding, Message, Model, ModelError, OpenContext, Prompt
+from entailbench import DataError, Decoding, Message, Model, ModelError, OpenContext, Prompt, TaskOutline
 from entailbench_adapters.replay import ReplayBackend, ReplayOptions
 
 GREEDY = Decoding(max_tokens=16)
@@ -140,6 +140,34 @@ def test_nothing_is_answered_when_something_is_missing(context: MakeContext, tmp
     stream = model.generate(prompts(6), GREEDY)
     with pytest.raises(ModelError, match=r"no answer for 5 of 6 prompts: t/1, t/2, t/3, … \(looked for doc_id '1', …"):
         next(stream)
+
+
+@pytest.mark.parametrize("kind", ROWS_BY)
+def test_missing_answers_are_known_before_anything_is_opened(context: MakeContext, tmp_path: Path, kind: str) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [{**ROWS_BY[kind](i), "answer": "x"} for i in (0, 2)])
+    options = ReplayOptions(str(path))
+    docs = tuple(prompt.doc for prompt in prompts(7))
+
+    def problems(count: int, decoding: Decoding | None = GREEDY) -> list[str]:
+        return list(ReplayBackend().check_task(options, context(), TaskOutline("t", docs[:count], decoding)))
+
+    assert problems(1) == []
+    assert problems(7, None) == [], "a task that scores candidates is refused elsewhere"
+    (problem,) = problems(7)
+    assert f"{path} has no answer for 5 of 7 prompts: t/1, t/3, t/4, … (looked for " in problem
+    with pytest.raises(ModelError) as caught:
+        answers(opened(context, path), prompts(7))
+    assert str(caught.value) == problem
+    path.write_text("")
+    assert "has no rows" in problems(1)[0]
+
+
+def test_conflicting_answers_are_known_before_anything_is_opened(context: MakeContext, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [{"doc_id": 0, "answer": word} for word in "xy"])
+    (problem,) = ReplayBackend().check_task(
+        ReplayOptions(str(path)), context(), TaskOutline("t", (prompts(1)[0].doc,), GREEDY)
+    )
+    assert "lines 1 and 2 give different answers for the same doc_id '0'" in problem
 
 
 def test_row_numbers_of_one_task_are_not_those_of_another(context: MakeContext, tmp_path: Path) -> None:
