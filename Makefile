@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PIP_FLAGS ?=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test lint check clean
+.PHONY: demo test lint clean
 
 demo: $(STAMP)  ## Install, fetch a small model, train an adapter, compare it with its base
 	@mkdir -p demo
