@@ -98,3 +98,14 @@ def test_an_entry_point_that_fails_to_import_is_left_out(error: BaseException) -
         f"plugin 'broken' (unknown package) was left out: {type(error).__name__}: {error}"
     )
     assert told == plugins.broken
+
+
+def test_what_lm_evals_next_release_reads_is_declared() -> None:
+    from importlib.metadata import entry_points
+
+    from lm_eval.api.model import LM
+
+    (model,) = entry_points(group="lm_eval.models", name="entailbench")
+    assert issubclass(model.load(), LM)
+    (tasks,) = entry_points(group="lm_eval.tasks", name="entailbench")
+    assert tasks.load().__name__ == "entailbench_tasks"
