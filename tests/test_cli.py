@@ -223,6 +223,8 @@ def test_ctrl_c_keeps_what_was_done(cli: Cli) -> None:
             env={**cli.environment, "OPENAI_API_KEY": "x"},
             stderr=subprocess.PIPE,
             text=True,
+            # Tests that run in a shell's background inherit "ignore Ctrl-C", and so would this one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         predictions = cli.workspace / "out/predictions/gpt35.jsonl"
         try:

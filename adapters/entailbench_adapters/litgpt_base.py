@@ -11,7 +11,7 @@ from entailbench import ModelError, OpenContext, ResolvedModel
 
 from . import embedded
 from .explained_errors import raise_first
-from .hf import EMBEDDED, HfOptions, locate
+from .hf_weights import EMBEDDED, HfOptions, locate
 from .litgpt_checkpoint import Checkpoint, recognize
 from .litgpt_config import read_hf_config
 

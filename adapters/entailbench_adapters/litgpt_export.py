@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from entailbench import ModelError
 
 from .cache_folder import new_folder
-from .hf import load_tokenizer
 from .hf_export import TIED_HEAD, adapts_head
+from .hf_weights import load_tokenizer
 from .litgpt_base import Base
 from .litgpt_checkpoint import FULL_WEIGHTS, MODEL_CONFIG, Checkpoint, PromptRecord, checkpoint_adds_bos, write_record
 from .litgpt_config import litgpt_config, read_hf_config, write_model_config

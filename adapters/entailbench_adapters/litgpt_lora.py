@@ -24,7 +24,7 @@ from entailbench import (
     hookimpl,
 )
 
-from .hf import load_tokenizer
+from .hf_weights import load_tokenizer
 from .litgpt_base import Base, base_of, base_problems, hf_config_on_disk, hf_directory_on_disk
 from .litgpt_checkpoint import (
     HYPERPARAMETERS,
@@ -187,7 +187,7 @@ def _may_have_chat_template(directory: Path) -> bool:
 def litgpt_form(base: Base, context: OpenContext) -> Path:
     """The base in litgpt's form, made from exactly the weights that the benchmark opens."""
     from . import embedded
-    from .hf import EMBEDDED
+    from .hf_weights import EMBEDDED
     from .litgpt_to_hf import litgpt_directory
 
     if base.options.pretrained.startswith(EMBEDDED):

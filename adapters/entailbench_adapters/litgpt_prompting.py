@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from .checkpoint_files import has_tokenizer
-from .hf import load_tokenizer
+from .hf_weights import load_tokenizer
 from .litgpt_checkpoint import Checkpoint, checkpoint_adds_bos
 from .prompt_template import matching_style, named_style, style_of, style_to_chat_template
 

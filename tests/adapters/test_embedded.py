@@ -23,7 +23,8 @@ from entailbench import Decoding, Message, ModelError, OpenContext, Prompt
 from entailbench_adapters import embedded
 from entailbench_adapters.checkpoint_files import model_problems
 from entailbench_adapters.fingerprint import hash_weights
-from entailbench_adapters.hf import HfBackend, HfOptions
+from entailbench_adapters.hf import HfBackend
+from entailbench_adapters.hf_weights import HfOptions
 
 PREPARE = """
 import sys

@@ -16,7 +16,8 @@ from entailbench import Decoding, Message, Model, ModelError, OpenContext, Promp
 from entailbench_adapters.causal_lm import CausalModel
 from entailbench_adapters.checkpoint_files import safetensors_problem
 from entailbench_adapters.fingerprint import hash_template, hash_weights
-from entailbench_adapters.hf import HfBackend, HfOptions, locate, shared_base
+from entailbench_adapters.hf import HfBackend
+from entailbench_adapters.hf_weights import HfOptions, locate, shared_base
 from entailbench_adapters.shared_base import quiet_peft
 from tiny_models import CONTEXT_TOKENS, make_tiny_llama
 
@@ -673,7 +674,7 @@ os.environ["HF_ENDPOINT"] = f"http://127.0.0.1:{{server.server_port}}"
 os.environ["HF_HUB_OFFLINE"] = "0"
 os.environ["HF_HOME"] = {str(tmp_path)!r}
 from entailbench import OpenContext, ModelError
-from entailbench_adapters.hf import locate
+from entailbench_adapters.hf_weights import locate
 here = pathlib.Path({str(tmp_path)!r})
 try:
     locate("nobody/private", OpenContext(name="m", home=here, workspace=here))

@@ -18,7 +18,8 @@ import yaml
 
 from entailbench import Decoding, Message, Model, ModelError, OpenContext, Prompt
 from entailbench_adapters.fingerprint import hash_weights
-from entailbench_adapters.hf import HfBackend, HfOptions, load_tokenizer
+from entailbench_adapters.hf import HfBackend
+from entailbench_adapters.hf_weights import HfOptions, load_tokenizer
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
 from entailbench_adapters.litgpt_base import base_of
 from entailbench_adapters.litgpt_checkpoint import PromptRecord, write_record

@@ -17,7 +17,8 @@ import torch
 
 from entailbench import Message, ModelError, OpenContext
 from entailbench_adapters.fingerprint import hash_weights
-from entailbench_adapters.hf import HfBackend, HfOptions
+from entailbench_adapters.hf import HfBackend
+from entailbench_adapters.hf_weights import HfOptions
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
 from entailbench_adapters.litgpt_checkpoint import PromptRecord, write_record
 from entailbench_adapters.litgpt_config import read_hf_config

@@ -24,7 +24,8 @@ import yaml
 from entailbench import Decoding, Message, OpenContext, Prompt, SftPair, TrainingError, TrainingJob, TrainingOutcome
 from entailbench_adapters import embedded
 from entailbench_adapters.fingerprint import hash_weights
-from entailbench_adapters.hf import EMBEDDED, HfBackend, HfOptions, locate
+from entailbench_adapters.hf import HfBackend
+from entailbench_adapters.hf_weights import EMBEDDED, HfOptions, locate
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
 from entailbench_adapters.litgpt_base import Base, base_of
 from entailbench_adapters.litgpt_checkpoint import PromptRecord, load_weights, read_record
@@ -179,7 +180,7 @@ def test_the_same_seed_gives_the_same_adapter(chat: Trained, tiny: Path, tmp_pat
 
 def test_when_litgpt_fails_the_reason_and_the_log_are_told(tiny: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    from entailbench_adapters.hf import load_tokenizer
+    from entailbench_adapters.hf_weights import load_tokenizer
     from entailbench_adapters.litgpt_to_hf import litgpt_directory
 
     made = litgpt_directory(tiny, load_tokenizer(tiny), home, print, ("hf",))
@@ -422,7 +423,14 @@ with _ended_with_us(process):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_everything_that_litgpt_started(number: signal.Signals) -> None:
-    outer = subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    outer = subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in a shell's background inherit "ignore Ctrl-C", and so would this one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert outer.stdout is not None
     started = [int(pid) for pid in outer.stdout.readline().split()]
     assert len(started) == 2

@@ -16,7 +16,7 @@ import yaml
 
 from entailbench import ModelError
 from entailbench_adapters import litgpt_to_hf
-from entailbench_adapters.hf import load_tokenizer
+from entailbench_adapters.hf_weights import load_tokenizer
 from entailbench_adapters.litgpt_checkpoint import load_weights, recognize
 from entailbench_adapters.litgpt_config import hf_config_from_litgpt, litgpt_config, read_hf_config
 from entailbench_adapters.litgpt_names import Heads, modern, to_hf, to_litgpt

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable
 
 from entailbench import OpenContext
-from entailbench_adapters.hf import HfBackend, HfOptions
+from entailbench_adapters.hf import HfBackend
+from entailbench_adapters.hf_weights import HfOptions
 from entailbench_adapters.presets import entailbench_models
 
 
