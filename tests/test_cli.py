@@ -87,29 +87,26 @@ def test_a_missing_key_is_one_line_before_any_compute(cli: Cli) -> None:
     assert not (cli.workspace / "runs").exists()
 
 
+def add_plugin(site: Path, name: str, code: str) -> str:
+    """Lays out an installed package with one entry point; returns what ``PYTHONPATH`` must be."""
+    package = site / f"plugin_{name}-1.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(f"[entailbench]\n{name} = plugin_{name}\n")
+    (site / f"plugin_{name}.py").write_text(f"from entailbench import ModelSpec, hookimpl\n\n@hookimpl\n{code}\n")
+    return str(site)
+
+
 def test_two_plugins_with_the_same_model_name(cli: Cli, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        package = tmp_path / "site" / f"plugin_{name}-1.dist-info"
-        package.mkdir(parents=True)
-        (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 1\n")
-        (package / "entry_points.txt").write_text(f"[entailbench]\n{name} = plugin_{name}\n")
-        (tmp_path / "site" / f"plugin_{name}.py").write_text(
-            "from entailbench import ModelSpec, hookimpl\n"
-            "@hookimpl\ndef entailbench_models():\n    return [ModelSpec('twin', backend='hf')]\n"
-        )
-    message = one_message(cli("models", PYTHONPATH=str(tmp_path / "site")), 2)
+        site = add_plugin(tmp_path, name, "def entailbench_models(): return [ModelSpec('twin', backend='hf')]")
+    message = one_message(cli("models", PYTHONPATH=site), 2)
     assert "plugins 'one' and 'two' both declare the model 'twin'" in message
 
 
 def test_a_plugin_whose_hook_raises_is_named_and_the_others_work(cli: Cli, tmp_path: Path) -> None:
-    package = tmp_path / "site" / "plugin_raises-1.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin-raises\nVersion: 1\n")
-    (package / "entry_points.txt").write_text("[entailbench]\nraises = plugin_raises\n")
-    (tmp_path / "site" / "plugin_raises.py").write_text(
-        "from entailbench import hookimpl\n@hookimpl\ndef entailbench_models():\n    raise RuntimeError('no luck')\n"
-    )
-    done = cli("models", PYTHONPATH=str(tmp_path / "site"))
+    site = add_plugin(tmp_path, "raises", "def entailbench_models(): raise RuntimeError('no luck')")
+    done = cli("models", PYTHONPATH=site)
     assert done.returncode == 0
     assert "gpt35" in done.stdout
     assert done.stderr == "entailbench: plugin 'raises' (plugin-raises 1) was left out: RuntimeError: no luck\n"
@@ -142,16 +139,13 @@ def test_a_full_standard_output(cli: Cli) -> None:
 
 
 def test_a_bug_keeps_its_traceback(cli: Cli, tmp_path: Path) -> None:
-    package = tmp_path / "site" / "plugin_bug-1.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin-bug\nVersion: 1\n")
-    (package / "entry_points.txt").write_text("[entailbench]\nbug = plugin_bug\n")
-    (tmp_path / "site" / "plugin_bug.py").write_text(
-        "import click\nfrom entailbench import hookimpl\n"
-        "@hookimpl\ndef entailbench_commands(cli):\n"
-        "    cli.add_command(click.Command('explode', callback=lambda: 1 / 0))\n"
+    code = (
+        "def entailbench_commands(cli):\n"
+        "    import click\n"
+        "    cli.add_command(click.Command('explode', callback=lambda: 1 / 0))"
     )
-    done = cli("explode", PYTHONPATH=str(tmp_path / "site"))
+    site = add_plugin(tmp_path, "bug", code)
+    done = cli("explode", PYTHONPATH=site)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "ZeroDivisionError" in done.stderr
