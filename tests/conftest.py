@@ -17,7 +17,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 PUZZTE_DIR = os.environ.pop("ENTAILBENCH_PUZZTE_DIR", None)
-for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "ENTAILBENCH_PLUGINS", "ENTAILBENCH_GENERATED_DIR"):
+for variable in (
+    *("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN"),
+    *("ENTAILBENCH_PLUGINS", "ENTAILBENCH_GENERATED_DIR", "ENTAILBENCH_FRESH_SEED"),
+):
     os.environ.pop(variable, None)
 
 

@@ -131,7 +131,7 @@ def test_the_run_directory_holds_everything(registry: Registry, workspace: Path)
     assert json.loads((out / "config.json").read_text())["models"] == ["perfect", "always-yes"]
     assert "python" in json.loads((out / "versions.json").read_text())
     task = json.loads((out / "tasks.json").read_text())["puzzte_generated"]
-    assert (task["split"], task["source"], task["rows"]) == ("test", "shipped with the task", 500)
+    assert (task["split"], task["source"], task["rows"]) == ("test", "shipped with the task", 3000)
     assert task["sha256"].startswith("sha256:")
     described = json.loads((out / "models/perfect.json").read_text())
     assert described["identity"]["weights"] == "known:perfect"
@@ -158,13 +158,22 @@ def test_the_title_says_task_split_rows_and_labels(registry: Registry) -> None:
 def test_rows_from_elsewhere_stand_in_the_title(
     registry: Registry, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from entailbench.logic.generate import write_splits
+    from entailbench.logic.generator import Dials, write_splits
 
-    write_splits(workspace / "mine", seed=1, sizes={"train": 8, "validation": 8, "test": 8})
+    write_splits(workspace / "mine", seed=1, sizes={"test": 8}, dials=Dials(families=("heights",)))
     monkeypatch.setenv("ENTAILBENCH_GENERATED_DIR", str(workspace / "mine"))
     report = run_quietly(registry, models=("perfect",), limit=4, output=Path("out"))
     assert f"from {workspace / 'mine'}" in report.tasks[0].title
     assert json.loads((workspace / "out/tasks.json").read_text())["puzzte_generated"]["rows"] == 8
+
+
+def test_fresh_rows_need_a_seed_which_stands_in_the_title(registry: Registry) -> None:
+    (problem,) = problems(registry, models=("perfect",), tasks=("puzzte_fresh",))
+    assert "--fresh-seed" in problem
+    metadata = {"fresh_seed": 7, "fresh_count": 2}
+    report = run_quietly(registry, models=("perfect",), tasks=("puzzte_fresh",), metadata=metadata)
+    assert report.tasks[0].rows == 6
+    assert report.tasks[0].title.endswith("labels proved by the solver · generated from seed 7")
 
 
 def test_every_format_carries_the_numbers(registry: Registry) -> None:

@@ -15,7 +15,7 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-CONTEXT_TOKENS = 512
+CONTEXT_TOKENS = 1024
 VOCABULARY = 400
 
 

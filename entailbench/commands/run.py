@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--split", help="train, validation or test.  [default: test]")
 @click.option("--output", type=click.Path(path_type=Path), help="The run directory.  [default: runs/<time>]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with Puzzte's published files.")
+@click.option("--fresh-seed", type=int, help="Seed of the task puzzte_fresh.  [default: $ENTAILBENCH_FRESH_SEED]")
 @click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @config_option
@@ -33,6 +34,7 @@ def command(
     split: str | None,
     output: Path | None,
     data_dir: Path | None,
+    fresh_seed: int | None,
     table_format: str,
     as_json: bool,
     config: Path | None,
@@ -53,6 +55,7 @@ def command(
         # A path on the command line counts from here, one in the configuration from the workspace.
         output=here / output if output else Path(defaults.output).expanduser() if defaults.output else None,
         data_dir=data_folder(data_dir, registry),
+        metadata={} if fresh_seed is None else {"fresh_seed": fresh_seed},
     )
     report = run(chosen, registry, TerminalObserver())
     save(report)

@@ -93,7 +93,8 @@ class Solver:
                 values = theory.solver.model()
                 model = {name: _value(values, term) for name, term in theory.terms.items()}
                 found.append(model)
-                theory.solver.add(z3.Or([term != values.eval(term, True) for term in theory.terms.values()]))
+                others = [term != values.eval(term, True) for term in theory.terms.values()]
+                theory.solver.add(z3.Or([z3.BoolVal(False, theory.context), *others]))
         return found
 
     def minimal_premises(self, formula: Formula) -> tuple[int, ...]:

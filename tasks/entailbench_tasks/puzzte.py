@@ -6,18 +6,18 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import DataError, UnknownNameError
+from entailbench import DataError, UnknownNameError, logic
 from entailbench_tasks.labels import PUBLISHED_LABELS
-from entailbench_tasks.tables import SUFFIXES, PlacedRow, read_rows
+from entailbench_tasks.tables import SUFFIXES, PlacedRow, number_field, read_rows, text_field
 
 if TYPE_CHECKING:
     import datasets
 
-__all__ = ["COLUMNS", "REPOSITORY", "SPLITS", "load"]
+__all__ = ["COLUMNS", "REPOSITORY", "SPLITS", "as_dataset", "load", "read_split", "source", "splits_at_hand"]
 
 REPOSITORY = "tasksource/puzzte"
 SPLITS = ("train", "validation", "test")
@@ -42,27 +42,77 @@ def load(split: str = "test", data_dir: str | os.PathLike[str] | None = None, **
         DataError: the data cannot be had, or is not of the published form.
         UnknownNameError: no such split.
     """
+    return as_dataset(read_split(split, data_dir), source(data_dir))
+
+
+def read_split(split: str, data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of one split; arguments and errors as in ``load``."""
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
+    folder = _folder(data_dir)
+    return _documents(_from_folder(folder, split) if folder else _from_hub(split))
+
+
+def splits_at_hand(data_dir: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
+    """Which splits there are: those of the folder; of the hub, all.
+
+    Raises:
+        DataError: there is no such folder, or no split in it.
+    """
+    folder = _folder(data_dir)
+    if folder is None:
+        return SPLITS
+    found = {match[1].lower() for match in _split_files(folder, "validation").values()}
+    if not found:
+        raise DataError(f"data folder {folder} has no splits: expected test.jsonl, .json, .csv or .parquet")
+    return tuple(split for split in SPLITS if split in found)
+
+
+def source(data_dir: str | os.PathLike[str] | None = None) -> str:
+    """Where rows come from, for a table's title."""
     folder = data_dir or os.environ.get(FOLDER_VARIABLE)
-    rows = _from_folder(Path(folder).expanduser(), split) if folder else _from_hub(split)
-    dataset = _dataset(_documents(rows))
-    dataset.info.description = f"from {folder}" if folder else f"from the hub, {REPOSITORY}"  # stands in the title
+    return f"from {folder}" if folder else f"from the hub, {REPOSITORY}"
+
+
+def as_dataset(documents: list[dict[str, Any]], description: str) -> dict[str, datasets.Dataset]:
+    """Rows as lm-eval takes them, under the name "evaluation"; the description stands in a table's title.
+
+    Raises:
+        DataError: there are no rows.
+    """
+    import datasets
+
+    if not documents:
+        raise DataError(f"no rows are left: {description}")
+    numbers = ("pid", "qid", "ambiguity")
+    types = {column: datasets.Value("float64" if column in numbers else "string") for column in documents[0]}
+    dataset = datasets.Dataset.from_list(documents, features=datasets.Features(types))
+    dataset.info.description = description
     return {"evaluation": dataset}
 
 
-def _from_folder(folder: Path, split: str) -> Iterable[PlacedRow]:
+def _folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
+    chosen = data_dir or os.environ.get(FOLDER_VARIABLE)
+    return Path(chosen).expanduser() if chosen else None
+
+
+def _split_files(folder: Path, split: str) -> dict[Path, re.Match[str]]:
+    """The files of all splits, and how their names are made up; ``split`` is for the message."""
     if not folder.is_dir():
         reason = "is not a folder" if folder.exists() else "does not exist"
         raise DataError(
             f"data folder {folder} {reason}: name the folder that holds {split}.jsonl, .json, .csv or .parquet"
         )
     named = {path: SPLIT_FILE.fullmatch(path.stem) for path in sorted(folder.iterdir())}
-    known = {path: match for path, match in named.items() if match and path.suffix.lower() in SUFFIXES}
+    return {path: match for path, match in named.items() if match and path.suffix.lower() in SUFFIXES}
+
+
+def _from_folder(folder: Path, split: str) -> Iterable[PlacedRow]:
+    known = _split_files(folder, split)
     chosen = {path: match for path, match in known.items() if match[1].lower() == split}
     if not chosen:
         there = ", ".join(sorted({match[1].lower() for match in known.values()}, key=SPLITS.index)) or "none"
-        files = ", ".join(path.name for path in list(named)[:10]) or "none"
+        files = ", ".join([path.name for path in sorted(folder.iterdir())][:10]) or "none"
         raise DataError(
             f"data folder {folder} has no split {split!r} (splits there: {there}; files: {files}); "
             f"expected {split}.jsonl, .json, .csv or .parquet"
@@ -112,7 +162,7 @@ def _documents(rows: Iterable[PlacedRow]) -> list[dict[str, Any]]:
                 f"{where}: no column {', '.join(map(repr, missing))} (there are: {', '.join(map(str, row)) or 'none'}; "
                 f"the published columns are {', '.join(COLUMNS)})"
             )
-        context, question, published = (_text(row, column, where) for column in NEEDED)
+        context, question, published = (text_field(row, column, where) for column in NEEDED)
         if published not in PUBLISHED_LABELS:
             raise DataError(f"{where}: unknown label {published!r} (known: {', '.join(map(repr, PUBLISHED_LABELS))})")
         row_id = _digest(f"{context}\n{question}")
@@ -126,9 +176,9 @@ def _documents(rows: Iterable[PlacedRow]) -> list[dict[str, Any]]:
                 "label": PUBLISHED_LABELS[published],
                 "label_published": published,
                 "family": family(context),
-                "pid": _number(row, "pid", where),
-                "qid": _number(row, "qid", where),
-                "ambiguity": _number(row, "ambiguity", where),
+                "pid": number_field(row, "pid", where),
+                "qid": number_field(row, "qid", where),
+                "ambiguity": number_field(row, "ambiguity", where),
                 "source": str(row.get("source") or "").strip(),
             }
         )
@@ -136,39 +186,8 @@ def _documents(rows: Iterable[PlacedRow]) -> list[dict[str, Any]]:
 
 
 def family(context: str) -> str:
-    """Which of Puzzte's kinds of puzzle a text is: knights and knaves, height comparison, or zebra grid."""
-    if re.search(r"\bknaves?\b", context, re.IGNORECASE):
-        return "knights and knaves"
-    if re.search(r"\b(?:tall|short)(?:er|est)?\b", context, re.IGNORECASE):
-        return "height"
-    return "grid"
-
-
-def _text(row: Mapping[str, Any], column: str, where: str) -> str:
-    value = row[column]
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{where}: {column!r} must be text, and not empty; it is {value!r}")
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise DataError(f"{where}: {column!r} holds half a surrogate pair, which is no text")
-    return value.strip()
-
-
-def _number(row: Mapping[str, Any], column: str, where: str) -> float | None:
-    value = row.get(column)
-    if value is None or value == "":
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: {column!r} must be a number; it is {value!r}") from None
-
-
-def _dataset(documents: list[dict[str, Any]]) -> datasets.Dataset:
-    import datasets
-
-    numbers = ("pid", "qid", "ambiguity")
-    types = {column: datasets.Value("float64" if column in numbers else "string") for column in documents[0]}
-    return datasets.Dataset.from_list(documents, features=datasets.Features(types))
+    """Which of Puzzte's kinds of puzzle a text is: heights, knights or zebra; "other" for none of them."""
+    return logic.family_of(context) or "other"
 
 
 def _digest(text: str) -> str:

@@ -1,18 +1,22 @@
-"""Rows from a JSON Lines, JSON, CSV or Parquet file, each with the place it stands at."""
+"""Rows from a JSON Lines, JSON, CSV or Parquet file, each with the place it stands at, and their fields."""
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from entailbench import DataError
 
-__all__ = ["SUFFIXES", "read_rows"]
+__all__ = ["SUFFIXES", "PlacedRow", "number_field", "read_rows", "text_field"]
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
+
+LONGEST_FIELD = 100_000_000
+"""Characters in a field of a CSV file."""
 
 PlacedRow = tuple[str, Mapping[str, Any]]
 """(where the row stands, e.g. ``"data/test.jsonl, line 7"``; the row)."""
@@ -36,31 +40,68 @@ def read_rows(path: Path) -> list[PlacedRow]:
     return rows
 
 
+def text_field(row: Mapping[str, Any], column: str, where: str) -> str:
+    """A column that must hold text, stripped of outer white space.
+
+    Raises:
+        DataError: it is empty, or no text.
+    """
+    value = row[column]
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{where}: {column!r} must be text, and not empty; it is {value!r}")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise DataError(f"{where}: {column!r} holds half a surrogate pair, which is no text")
+    return value.strip()
+
+
+def number_field(row: Mapping[str, Any], column: str, where: str) -> float | None:
+    """A column that may hold a finite number; None where it is missing, empty, or "not a number".
+
+    Raises:
+        DataError: it holds something else.
+    """
+    value = row.get(column)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.inf
+    if math.isinf(number) or isinstance(value, bool):
+        raise DataError(f"{where}: {column!r} must be a number; it is {str(value)[:40]!r}")
+    # Tables that were written by pandas have NaN where there is nothing.
+    return None if math.isnan(number) else number
+
+
 def _json_lines(path: Path) -> Iterator[PlacedRow]:
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             where = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: not valid JSON: {error.msg} at column {error.colno}") from error
-            yield where, _object(row, where)
+            yield where, _object(_parsed(line.rstrip(), where), where)
 
 
 def _json(path: Path) -> Iterator[PlacedRow]:
     """A JSON array of objects, or JSON Lines under the name ``.json``, as some tools write it."""
     text = path.read_text(encoding="utf-8-sig")
     if not text.lstrip().startswith("["):
+        if text.lstrip().splitlines()[:1] == ["{"]:
+            raise DataError(f"{path} must be an array of rows, [{{...}}, {{...}}], or have one row a line")
         yield from _json_lines(path)
         return
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}: not valid JSON: {error.msg} at column {error.colno}") from error
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(_parsed(text, str(path)), start=1):
         yield f"{path}, row {number}", _object(row, f"{path}, row {number}")
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f", line {error.lineno}" if error.lineno > 1 else ""
+        raise DataError(f"{where}{line}: not valid JSON: {error.msg} at column {error.colno}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
+        raise DataError(f"{where}: JSON that cannot be read: {error}") from error
 
 
 def _object(row: Any, where: str) -> Mapping[str, Any]:
@@ -70,6 +111,8 @@ def _object(row: Any, where: str) -> Mapping[str, Any]:
 
 
 def _csv(path: Path) -> Iterator[PlacedRow]:
+    # A puzzle may be longer than the 128 KiB that a field may have by default.
+    csv.field_size_limit(LONGEST_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, strict=True)
         last = 1

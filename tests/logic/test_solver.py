@@ -134,7 +134,9 @@ def test_truth_does_not_depend_on_names_or_the_order_of_premises(family: Family)
         question = random_question(rng, puzzle)
         if not Solver(puzzle).consistent():
             continue
-        names = dict(zip(puzzle.signature.entities, rng.sample(range(1000), len(puzzle.signature.entities)), strict=True))
+        names = dict(
+            zip(puzzle.signature.entities, rng.sample(range(1000), len(puzzle.signature.entities)), strict=True)
+        )
         new = {old: f"n{number}" for old, number in names.items()}.__getitem__
         premises = [Premise(p.sentence, renamed(p.formula, new)) for p in puzzle.premises]
         rng.shuffle(premises)
@@ -225,6 +227,10 @@ def test_too_many_models_are_not_enumerated() -> None:
     puzzle = reading(order(*(f"P{number}" for number in range(12))))
     with pytest.raises(TooManyModels, match="479,001,600 ways"):
         ModelTable(puzzle)
+
+
+def test_a_puzzle_about_nothing_has_one_solution() -> None:
+    assert Solver(reading(Signature(places=5))).solutions() == [{}]
 
 
 def test_empty_formulas() -> None:

@@ -9,47 +9,50 @@ from pathlib import Path
 import pytest
 
 from entailbench import DataError, UnknownNameError
-from entailbench.logic.generate import DEFAULT_SEED, DEFAULT_SIZES, generate_splits, write_splits
+from entailbench.logic.generator import SPEC, Dials, generate_split, write_splits
 from entailbench_tasks import generated
 
-SIZES = {"train": 12, "validation": 8, "test": 4}
+SIZES = {"train": 4, "validation": 2, "test": 3}
+DIALS = Dials(people=(3, 4), categories=(3, 3))
+FAMILIES = len(DIALS.families)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_splits(tmp_path / "puzzles", 5, SIZES)
+    write_splits(tmp_path / "puzzles", 5, SIZES, DIALS)
     return tmp_path / "puzzles"
 
 
-@pytest.mark.parametrize("split", DEFAULT_SIZES)
+@pytest.mark.parametrize("split", SPEC.sizes)
 def test_the_package_s_own_splits(split: str) -> None:
     rows = generated.load(split=split, version=1.0, pretrained="somewhere")["evaluation"]
-    assert len(rows) == DEFAULT_SIZES[split]
+    assert len(rows) == FAMILIES * SPEC.sizes[split]
     assert {"id", "puzzle", "context", "question", "label", "label_published", "family"} <= set(rows.column_names)
 
 
 def test_the_default_split_is_test() -> None:
-    ids = [row.id for row in generate_splits(DEFAULT_SEED, DEFAULT_SIZES)["test"]]
-    assert generated.load()["evaluation"]["id"][:] == ids
+    assert generated.load()["evaluation"]["id"][:] == generated.load(split="test")["evaluation"]["id"][:]
+    first = generate_split("test", SPEC.seed, 2, SPEC.dials)[0]
+    assert generated.load()["evaluation"][0]["id"] == first.id
 
 
 def test_a_folder_of_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = [row.question for row in generate_splits(5, SIZES)["train"]]
+    expected = [row.question for row in generate_split("train", 5, SIZES["train"], DIALS)]
     assert list(generated.load(split="train", generated_dir=folder)["evaluation"]["question"]) == expected
     monkeypatch.setenv("ENTAILBENCH_GENERATED_DIR", str(folder))
     assert list(generated.load(split="train")["evaluation"]["question"]) == expected
 
 
 def test_a_folder_given_for_puzzte_is_not_read(tmp_path: Path) -> None:
-    assert len(generated.load(data_dir=tmp_path)["evaluation"]) == DEFAULT_SIZES["test"]
+    assert len(generated.load(data_dir=tmp_path)["evaluation"]) == FAMILIES * SPEC.sizes["test"]
 
 
 def test_a_changed_file_is_named(folder: Path) -> None:
     text = (folder / "test.jsonl").read_text()
-    (folder / "test.jsonl").write_text(text.replace("taller", "TALLER", 1))
+    (folder / "test.jsonl").write_text(text.replace("the", "THE", 1))
     with pytest.raises(DataError, match=r"test\.jsonl is not the file that was generated \(its sha256 differs"):
         generated.load(generated_dir=folder)
-    assert len(generated.load(split="train", generated_dir=folder)["evaluation"]) == SIZES["train"]
+    assert len(generated.load(split="train", generated_dir=folder)["evaluation"]) == FAMILIES * SIZES["train"]
 
 
 def test_a_changed_file_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

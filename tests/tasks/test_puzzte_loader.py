@@ -85,7 +85,7 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, suffix: str) -> None:
         "qid": 1,
         "ambiguity": 12.5,
         "source": "a test",
-        "family": "height",
+        "family": "heights",
     }
 
 
@@ -137,10 +137,11 @@ def test_the_folder_may_come_from_the_environment(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("text", "family"),
     [
-        ("A knave is never TALL.", "knights and knaves"),
-        ("Ann is the tallest.", "height"),
-        ("Bo is short.", "height"),
-        ("Five houses stand in a row.", "grid"),
+        ("A knave is never TALLER.", "knights"),
+        ("Ann is the tallest.", "heights"),
+        ("Bo is shorter than Ann.", "heights"),
+        ("Five houses stand in a row.", "zebra"),
+        ("The moon is made of cheese.", "other"),
     ],
 )
 def test_family(text: str, family: str) -> None:
@@ -343,7 +344,7 @@ def test_the_real_validation_split(puzzte_dir: Path) -> None:
     }
     assert Counter(doc["label"] for doc in docs) == {"entailment": 345, "not entailment": 848}
     assert len({doc["id"] for doc in docs}) == len(docs) == 1193
-    assert {doc["family"] for doc in docs if doc["label_published"] == "non-entailment"} == {"knights and knaves"}
+    assert {doc["family"] for doc in docs if doc["label_published"] == "non-entailment"} == {"knights"}
     assert all(doc["context"] == doc["context"].strip() for doc in docs)
 
 

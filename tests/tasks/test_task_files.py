@@ -12,18 +12,31 @@ from typing import Any
 import pytest
 
 import entailbench_tasks
+import made_up_puzzte
 from entailbench import LABELS, DataError, UnknownNameError
 from entailbench_tasks.prompt import user_message
 
 FOLDER = Path(entailbench_tasks.__file__).parent
-TASKS = ("puzzte", "puzzte_generated", "puzzte_generated_mc", "puzzte_mc")
-ROW = {"puzzle_text": "Made-up A is taller than B.", "question": "Is B taller than A ?", "answer": "non-entailment"}
+TASKS = (
+    "puzzte",
+    "puzzte_fresh",
+    "puzzte_fresh_mc",
+    "puzzte_generated",
+    "puzzte_generated_mc",
+    "puzzte_mc",
+    "puzzte_repaired",
+    "puzzte_repaired_mc",
+    "puzzte_verified",
+    "puzzte_verified_mc",
+)
+ROWS = made_up_puzzte.rows(shift=1)
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
+    """Every split has all of the made-up rows."""
     for split in ("train", "validation", "test"):
-        (tmp_path / f"{split}.jsonl").write_text(json.dumps({**ROW, "source": split}) + "\n")
+        made_up_puzzte.write(tmp_path, split, [{**row, "source": split} for row in ROWS])
     return tmp_path
 
 
@@ -46,7 +59,12 @@ def test_every_file_is_a_listed_task_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_every_task_loads_every_split_it_declares(name: str, split: str, data_dir: Path) -> None:
-    task = manager(split=split, data_dir=str(data_dir)).load([name])["tasks"][name]
+    found = manager(split=split, data_dir=str(data_dir), fresh_seed=1, fresh_count=2)
+    if name.startswith("puzzte_fresh") and split != "test":
+        with pytest.raises(UnknownNameError, match=r"unknown split .* \(known: test\)"):
+            found.load([name])
+        return
+    task = found.load([name])["tasks"][name]
     docs = task.test_docs()
     assert split in task.config.metadata["splits"]
     assert task.config.metadata["labels"]
@@ -56,7 +74,7 @@ def test_every_task_loads_every_split_it_declares(name: str, split: str, data_di
     doc = docs[0]
     assert task.doc_to_text(doc) == user_message(doc)
     assert task.doc_to_target(doc) == doc["label"]
-    if not name.startswith("puzzte_generated"):
+    if not name.startswith(("puzzte_generated", "puzzte_fresh")):
         assert doc["source"] == split
     if name.endswith("_mc"):
         assert task.OUTPUT_TYPE == "multiple_choice"
@@ -163,7 +181,7 @@ def test_plain_lm_eval_runs_a_real_model(tmp_path: Path, tiny_llama: Path) -> No
     model = ["--model", "hf", "--model_args", f"pretrained={tiny_llama},dtype=float32", "--device", "cpu"]
     tasks = ["--tasks", "puzzte_generated,puzzte_generated_mc", "--limit", "4", "--apply_chat_template"]
     results = lm_eval_cli(tmp_path, *model, *tasks, "--log_samples", "--metadata", "split=validation")
-    assert results["n-samples"]["puzzte_generated"] == {"original": 500, "effective": 4}
+    assert results["n-samples"]["puzzte_generated"] == {"original": 900, "effective": 4}
     assert set(results["results"]) == {"puzzte_generated", "puzzte_generated_mc"}
     samples = next(tmp_path.rglob("samples_puzzte_generated_2*.jsonl")).read_text().splitlines()
     sample = json.loads(samples[0])
@@ -175,5 +193,5 @@ def test_plain_lm_eval_runs_a_real_model(tmp_path: Path, tiny_llama: Path) -> No
 def test_plain_lm_eval_reads_the_folder_from_the_metadata(tmp_path: Path, data_dir: Path) -> None:
     metadata = ["--metadata", "split=validation", f"data_dir={data_dir}"]
     results = lm_eval_cli(tmp_path, "--model", "dummy", "--tasks", "puzzte,puzzte_mc", *metadata)
-    assert results["n-samples"]["puzzte"] == {"original": 1, "effective": 1}
+    assert results["n-samples"]["puzzte"] == {"original": len(ROWS), "effective": len(ROWS)}
     assert results["results"]["puzzte"]["unparsed,label"] == 1.0
