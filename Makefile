@@ -21,7 +21,9 @@ test: $(STAMP)  ## Install, then lint, type check and run all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	@# The logic runs on one core a test; the models of the other tests want both.
+	$(BIN)/python -m pytest -n 2 tests/logic
+	$(BIN)/python -m pytest --ignore tests/logic
 
 lint: $(STAMP)  ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -16,7 +16,10 @@ from entailbench import OpenContext
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-PUZZTE_DIR = os.environ.pop("ENTAILBENCH_PUZZTE_DIR", None)
+# Kept under a name that no code of ours reads: workers of pytest-xdist inherit the environment as it is left here.
+PUZZTE_DIR = os.environ.pop("ENTAILBENCH_PUZZTE_DIR", None) or os.environ.get("TESTS_PUZZTE_DIR")
+if PUZZTE_DIR:
+    os.environ["TESTS_PUZZTE_DIR"] = PUZZTE_DIR
 for variable in (
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN"),
     *("ENTAILBENCH_PLUGINS", "ENTAILBENCH_GENERATED_DIR", "ENTAILBENCH_FRESH_SEED"),

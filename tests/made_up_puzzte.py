@@ -44,7 +44,7 @@ LIARS: tuple[tuple[tuple[str, ...], str, Callable[[Mapping[str, bool]], bool]], 
         ("Kit", "Lou", "Moe"),
         f"{ISLAND} You meet three inhabitants: Lou, Moe and Kit. Kit says that Lou is a knave. "
         "Lou says that Kit is a knave or Lou is a knave. Moe says that Kit is a knight. "
-        "Can you determine who is a knight and who is a knave?",
+        "Who is a knight, and who is a knave?",
         lambda is_knight: (
             is_knight["Kit"] == (not is_knight["Lou"])
             and is_knight["Lou"] == (not is_knight["Kit"] or not is_knight["Lou"])
