@@ -234,6 +234,167 @@ def test_a_clue_that_is_not_read_says_why_and_where(clue: str, reason: str) -> N
     assert [premise.formula for premise in puzzle.readings[0].premises] == [Same("Pole", "mouse")]
 
 
+@pytest.mark.parametrize(
+    "clue",
+    [
+        "The Kenyan does not drink tea or own the cat.",
+        "The Kenyan does not drink tea and own the cat.",
+        "The Kenyan never drinks tea and owns the cat.",
+        "The Kenyan is not the Swede or lives in house 1.",
+        "The Kenyan is not in a house next to the Swede or the Finn.",
+        "The Kenyan lives in the house next to the Swede or the Finn.",
+        "The Kenyan doesn't always drink tea.",
+        "The Kenyan does not also drink tea.",
+        "The Kenyan drinks tea or owns the cat and drinks milk.",
+        "The Kenyan drinks tea or the Swede owns the cat and the Finn drinks milk.",
+        "The Kenyan lives in the first or second house from the right.",
+        "The Kenyan lives in the first or the second house on the right.",
+        "The Kenyan lives in the first or third to last house.",
+        "The Kenyan lives in the last house on the left.",
+        "The Kenyan lives in the second last house from the right.",
+        "The Kenyan lives in front of the Swede.",
+        "The tea drinker is in front of the red house.",
+        "There is a house between the Kenyan and the Swede.",
+        "The Kenyan drinks tea?",
+        "Who drinks tea owns the cat.",
+        "What the Kenyan drinks is tea.",
+        "Where the Kenyan lives, tea is drunk.",
+        "Which is why the Kenyan drinks tea.",
+        "Who owns the cat, given that the Kenyan drinks tea?",
+        "Who owns the cat if the Kenyan drinks tea?",
+        "Who owns the cat (it is not the Kenyan)?",
+        "Where does the Kenyan, who drinks tea, live?",
+        "Determine who owns the cat; the Kenyan drinks tea.",
+    ],
+)
+def test_a_clue_that_may_mean_two_things_is_not_read(clue: str) -> None:
+    puzzle = read(clue, ALL_READINGS)
+    assert [each.sentence.text for each in puzzle.unread] == [clue]
+    assert [premise.formula for premise in puzzle.readings[0].premises] == [Same("Pole", "mouse")]
+
+
+def test_an_ordinal_beside_something_counts_from_there() -> None:
+    for words in ("second house on the right of", "second house to the right of"):
+        assert formula_of(f"The Kenyan lives in the {words} the Swede.") == Or(
+            tuple(And((At("Kenyan", place + 2), At("Swede", place))) for place in (1, 2, 3))
+        )
+    assert formula_of("The Kenyan lives in the first or second house from the left.") == Or(
+        (At("Kenyan", 1), At("Kenyan", 2))
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "There are three houses in a row, of which the first is red.",
+        "There are three houses in a row and one of them is empty.",
+        "Each house has a different colour, and the Pole does not drink tea.",
+        "Each house has a different colour (red, green, blue); the Kenyan is not in the red one.",
+        "Each house has a different colour (red, green, blue) and the red one comes first.",
+        "Each house has a different colour: the first is red.",
+        "The colours from left to right are red, green and blue.",
+        "Each house has a different colour (red, green, blue, in this order).",
+        "Two people have the same pet.",
+        "The Kenyan and the Pole have the same pet.",
+        "Each owner owns one or two pets.",
+        "Every house except the first one has a different garden.",
+        "Everyone drinks cocoa.",
+        "Nobody drinks cocoa.",
+        "The Turk drinks cocoa in the first house in a row.",
+        "Exactly one of the following clues is false.",
+        "All of the following are lies.",
+        "If the Kenyan lives in a different house than the Pole, the Kenyan drinks cocoa.",
+        "The first and the last house are neighbours.",
+    ],
+)
+def test_a_premise_before_the_clues_is_not_taken_for_background(sentence: str) -> None:
+    text = f"There are three houses. {sentence} 1. The Kenyan drinks tea. 2. The Pole lives next to the Kenyan."
+    puzzle = read_puzzle(text, PUZZTE)
+    assert sentence in {each.sentence.text for each in puzzle.unread}
+    assert sentence not in {each.text for each in puzzle.background}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Welcome to our street!",
+        "No two people have the same pet or drink.",
+        "Each house has a different colour (red, green, blue), not necessarily in that order.",
+        "The houses, numbered 1 to 3 from left to right, have different colours (red, green, blue).",
+        "Each person drinks a different drink.",
+        "Everyone has a favourite drink.",
+    ],
+)
+def test_what_there_is_is_background(sentence: str) -> None:
+    text = f"There are three houses. {sentence} 1. The Kenyan drinks tea. 2. The Pole lives next to the Kenyan."
+    puzzle = read_puzzle(text, PUZZTE)
+    assert not puzzle.unread
+    assert sentence in {each.text for each in puzzle.background}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "There are five houses in a circle.",
+        "There are five houses. The houses stand around a lake.",
+        "There are five houses on both sides of a street.",
+        "There are three houses on the left and two houses on the right.",
+        "There are three red houses and two green houses.",
+    ],
+)
+def test_houses_that_stand_in_no_one_row_are_not_read(frame: str) -> None:
+    puzzle = read_puzzle(f"{frame} 1. The Kenyan drinks tea. 2. The Pole lives next to the Kenyan.", PUZZTE)
+    assert len(puzzle.unread) >= 2
+    assert puzzle.readings[0].premises == ()
+
+
+def test_people_are_not_houses() -> None:
+    puzzle = read_puzzle("There are four people living in five houses. 1. The Kenyan lives in the last house.", PUZZTE)
+    assert puzzle.readings[0].signature.places == 5
+
+
+def test_a_value_in_two_lists_is_not_read() -> None:
+    puzzle = read_puzzle(
+        "There are three houses. The owners eat oranges, apples and figs. The colours are orange, red and blue. "
+        "1. The Kenyan eats the orange. 2. The orange house is next to the red house. 3. The Kenyan is in house 1.",
+        PUZZTE,
+    )
+    assert [each.reason for each in puzzle.unread] == ["'oranges' is in two lists"] * 2
+    assert [premise.formula for premise in puzzle.readings[0].premises] == [At("Kenyan", 1)]
+    assert "which the puzzle does not have" in refused("Is the orange house next to the red house?", puzzle)
+
+
+@pytest.mark.parametrize(
+    ("numbered", "place"),
+    [
+        ("numbered 1 to 5", 2),
+        ("numbered 5 to 1 from right to left", 2),
+        ("numbered 5 to 1 from left to right", -2),
+        ("numbered from the right", -2),
+        ("whose numbers increase from right to left", -2),
+        ("lettered from right to left", -2),
+        ("numbered 5 to 1", None),
+        ("numbered in descending order", None),
+    ],
+)
+def test_which_way_houses_are_numbered(numbered: str, place: int | None) -> None:
+    text = f"There are five houses, {numbered}. 1. The Kenyan lives in house 2. 2. The Kenyan drinks tea."
+    puzzle = read_puzzle(text, PUZZTE)
+    if place is None:
+        assert [each.reason for each in puzzle.unread] == ["'house 2' may be counted from either side"]
+        assert "from either side" in refused("Does the Kenyan live in house 2?", puzzle)
+    else:
+        assert not puzzle.unread
+        assert puzzle.readings[0].premises[0].formula == At("Kenyan", place)
+        assert asked("Does the Kenyan live in house 2?", puzzle) == At("Kenyan", place)
+
+
+def test_a_place_counted_in_a_clue_numbers_no_houses() -> None:
+    clue = "The Kenyan lives in the second house counting from the right."
+    assert formula_of(clue) == At("Kenyan", -2)
+    assert asked("Does the Pole live in house 1?", read(clue)) == At("Pole", 1)
+
+
 def test_there_is_no_middle_of_an_even_row() -> None:
     puzzle = read_puzzle(
         "There are four houses. 1. The Kenyan lives in the middle house. 2. The Kenyan drinks tea.", PUZZTE

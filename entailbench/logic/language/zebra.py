@@ -42,7 +42,7 @@ from entailbench.logic.language.grammar import NotReadError
 from entailbench.logic.language.zebra_categories import Inventory, suggests
 from entailbench.logic.language.zebra_claims import Claim, Couple, Either, Is, Statement, Thing, Value, values_of
 from entailbench.logic.language.zebra_meaning import MOST_PLACES, Row, described
-from entailbench.logic.language.zebra_preamble import Frame, declares, frame_of, from_right, split
+from entailbench.logic.language.zebra_preamble import Frame, declares, frame_of, from_right, says_more, split, unlisted
 from entailbench.logic.language.zebra_readings import Clue, readings_of, row_as_read
 from entailbench.logic.language.zebra_syntax import parse
 from entailbench.logic.puzzle import Puzzle, Question, Reading, Sentence, Unread
@@ -51,6 +51,9 @@ __all__ = ["read_puzzle", "read_question"]
 
 LONGEST = 5_000_000
 """A longer text (in characters) is not looked at."""
+
+LONGEST_ASKED = 1_000
+"""A longer question (in characters) is taken to say more than it asks."""
 
 _ASKS = re.compile(
     r"^(?:(?:so|now|and),? )?(?:who|whose|what|where|which|how|can you|could you|determine|find|tell|figure out|"
@@ -61,6 +64,17 @@ _ASKING = re.compile(
     r"^(?:(?:so|now|and|then),? )?(?:the (?:question|problem|task) is:? ?|question:? ?)?"
     r"(?:(?:can|could) you )?(?:(?:determine|find out|find|tell me|tell|say|figure out|work out|deduce) )?"
     r"(?:the names? of )?",
+    re.IGNORECASE,
+)
+_ALL = re.compile(r"^(?:everyone|everybody|(?:each|every) (?:\w+)(?: of them)?)\b", re.IGNORECASE)
+_ITS_OWN = re.compile(
+    r"\b(?:an?|different|differing|own|unique|distinct|certain|particular|favou?rite)\b", re.IGNORECASE
+)
+_OPENING = re.compile(r"(?:(?:so|now|and),? )?(?:who|whose|what|where|which|how)\b", re.IGNORECASE)
+_TELLING = re.compile(
+    r"\b(?:if|given that|knowing|known|since|because|assuming|suppose|provided|although|but|unless)\b|;|"
+    r"\([^()]*\b(?:not|no|never|\w+n't)\b[^()]*\)|"
+    r"\w, (?:who|which|whose) [^,?]{1,80}, (?!(?:and|or|who|whose|which|what|where)\b)",
     re.IGNORECASE,
 )
 _GIVEN = re.compile(
@@ -93,23 +107,27 @@ def read_puzzle(text: str, conventions: Conventions) -> Puzzle:
             inventory.mention(value)
     for value in _asked_values(asked):
         inventory.mention(value, new=bool(value.role) or suggests(value.words))
-    background = list(asked)
+    background = [sentence for sentence in asked if not _tells(sentence.text)]
+    unread += [Unread(sentence, "it may say more than it asks") for sentence in asked if _tells(sentence.text)]
     for sentence in preamble:
-        if sentence.start in frame.listing or not inventory.names_any(sentence.text):
+        listing = sentence.start in frame.listing
+        named = inventory.names_any(unlisted(sentence.text) if listing or declares(sentence.text) else sentence.text)
+        found = [] if listing else _read((sentence,), frame)[0]
+        if not found and (named or says_more(sentence.text) or _of_all(sentence.text)):
+            unread.append(Unread(sentence, "it may say more than what there is"))
+            continue
+        if not named and not any(map(_places if declares(sentence.text) else _names, found)):
             background.append(sentence)
             continue
-        found, missed = _read((sentence,), frame)
         if all(inventory.find(value.words) for clue in found for value in values_of(clue.claim)):
             clues += found
-        elif not declares(sentence.text):
-            missed = [Unread(sentence, "names something that no clue does")]
-        if missed and declares(sentence.text):
-            background.append(sentence)
         else:
-            unread += missed
+            unread.append(Unread(sentence, "names something that no clue does"))
     clues.sort(key=lambda clue: clue.sentence.start)
-    if not 1 <= frame.places <= MOST_PLACES:
-        count = f"{frame.places} houses are more than {MOST_PLACES}" if frame.places else "how many houses is not said"
+    if frame.trouble or not 1 <= frame.places <= MOST_PLACES:
+        count = frame.trouble or (
+            f"{frame.places} houses are more than {MOST_PLACES}" if frame.places else "how many houses is not said"
+        )
         unread += [Unread(clue.sentence, count) for clue in clues] or [Unread(Sentence(text[:80]), count)]
         readings: tuple[Reading, ...] = (_EMPTY,)
     else:
@@ -137,6 +155,43 @@ def read_question(puzzle: Puzzle, text: str) -> Question | Unread:
         return Unread(Sentence(text), str(error))
 
 
+def _names(clue: Clue) -> bool:
+    """Whether a claim is about something: a value or a place."""
+    return _places(clue) or any(values_of(clue.claim))
+
+
+def _places(clue: Clue) -> bool:
+    """Whether a claim names a house by its place."""
+    return "Place(positions" in repr(clue.claim)
+
+
+def _of_all(sentence: str) -> bool:
+    """Whether a sentence says something of all ("Everyone drinks tea"), not only that each has something."""
+    one, count = _ALL.subn("The person", sentence)
+    if not count or _ITS_OWN.search(sentence):
+        return False
+    try:
+        return any(values_of(parse(one, "clue")))
+    except NotReadError:
+        return False
+
+
+def _tells(question: str) -> bool:
+    """Whether a sentence that begins like a question may state something too.
+
+    "Who drinks tea owns the cat." states; so does "Who owns the fox, given that the Dane is in house 1?".
+    """
+    if len(question) > LONGEST_ASKED or _TELLING.search(question):
+        return True
+    if question.rstrip().endswith("?") or not _OPENING.match(question):
+        return False
+    try:
+        parse(_ASKING.sub("", _GIVEN.sub("", question), count=1), "query")
+    except NotReadError:
+        return True
+    return False
+
+
 _EMPTY = Reading("", Signature(), ())
 
 
@@ -150,6 +205,8 @@ def _read(sentences: Iterable[Sentence], frame: Frame) -> tuple[list[Clue], list
     unread: list[Unread] = []
     for sentence in sentences:
         try:
+            if sentence.text.endswith("?"):
+                raise NotReadError("it is a question")
             clues.append(Clue(sentence, parse(frame.in_known_words(sentence.text), "clue")))
         except NotReadError as error:
             unread.append(Unread(sentence, str(error)))

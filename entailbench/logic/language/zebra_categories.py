@@ -46,6 +46,8 @@ class Named:
     """Whether it is never written without an article."""
     kind: str = ""
     """The kind of the list it stands in, if any."""
+    doubled: bool = False
+    """Whether it stands in lists of two kinds."""
 
 
 class Inventory:
@@ -62,6 +64,8 @@ class Inventory:
             self.values[key] = Named(words, kind=kind)
             for word in words.split():
                 self._by_word[key_of(word)].add(key)
+        elif kind and kind != self.values[key].kind:
+            self.values[key].doubled = True
         return self.values[key]
 
     def mention(self, value: Value, new: bool = True) -> None:
@@ -143,7 +147,8 @@ def categorize(
         kinds += [kind for kind in _domain(named, kinds, closed)[:1] if kind not in kinds]
     wide = {key: _domain(named, kinds, closed) for key, named in values.items()}
     refused = {key: f"{values[key].spelling!r} has no place in any category" for key in wide if not wide[key]}
-    wide = {key: domain for key, domain in wide.items() if domain}
+    refused |= {key: f"{named.spelling!r} is in two lists" for key, named in values.items() if named.doubled}
+    wide = {key: domain for key, domain in wide.items() if key not in refused}
     narrow = {key: _hinted(values[key], domain) for key, domain in wide.items()}
     pairs = [pair for pair in together if not refused.keys() & set(pair)]
     search = _search(narrow, pairs, places) or _search(wide, pairs, places)

@@ -31,8 +31,8 @@ class Row:
     """The entity that a value is; raises NotReadError for an unknown one."""
     beside: Beside = "immediate"
     """What "left of" means where it is not said."""
-    from_right: bool = False
-    """Whether the houses' numbers run from right to left."""
+    from_right: bool | None = False
+    """Whether the houses' numbers run from right to left; None where that is not clear."""
     exclusive: bool = False
     """Whether "either P or Q" says that they are not both true."""
     group: Callable[[str], object] = lambda entity: entity
@@ -143,6 +143,8 @@ class Row:
         for position in place.positions:
             if abs(position) > self.places:
                 raise NotReadError(f"names {str(place.words)!r}, of {self.places} houses")
+        if place.numbered and self.from_right is None:
+            raise NotReadError(f"{str(place.words)!r} may be counted from either side")
         if place.numbered and self.from_right:
             return tuple(-position for position in place.positions)
         return place.positions

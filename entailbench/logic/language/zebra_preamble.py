@@ -10,7 +10,10 @@ from entailbench.logic.language.english import NUMBERS, sentences
 from entailbench.logic.language.zebra_words import KIND_NOUNS
 from entailbench.logic.puzzle import Sentence
 
-__all__ = ["Frame", "Listed", "Text", "declares", "frame_of", "from_right", "split"]
+__all__ = ["Frame", "Listed", "Text", "declares", "frame_of", "from_right", "says_more", "split", "unlisted"]
+
+MOST_LISTED = 500
+"""A sentence that lists more values is not searched for others."""
 
 _NUMBERED = re.compile(r"(?P<number>\d{1,5})[.)]\s*(?=[^\W\d_]|[\"'“‘])")
 _BEFORE_NUMBER = re.compile(r"(?:[.,:;?!)\n\]]|\b(?:hints?|clues?|conditions?|facts?|rules?|that))\s*$", re.IGNORECASE)
@@ -20,7 +23,7 @@ _MARKER = re.compile(
 )
 
 _COUNT = re.compile(
-    r"\b(\d{1,6}|" + "|".join(NUMBERS) + r")\s+(?:[\w-]+\s+){0,2}?"
+    r"(?<!\bno )(?<!\bany )\b(\d{1,6}|" + "|".join(NUMBERS) + r")\s+(?:[\w-]+\s+){0,2}?"
     r"(?:houses?|homes|people|persons|m[ae]n|women|girls|boys|friends|neighbou?rs|owners|students|colleagues|children)\b",
     re.IGNORECASE,
 )
@@ -30,7 +33,25 @@ _NOT_COUNTED = re.compile(
     r"driver|drinker|smoker|eater|keeper|breeder|player|reader|lover|clue|hint|type|kind|statement|fact|rule|step|time|word|other)s$|.*(?:ou|i)s$"
 )
 _A_PERSON = re.compile(r"(?:ist|ian|er|or|ant|ent|ee|mate)s$")
-_FROM_RIGHT = re.compile(r"\bnumbered\b[^.]{0,60}\bfrom (?:the )?right to (?:the )?left\b", re.IGNORECASE)
+_COUNT_OF_HOUSES = re.compile(
+    r"(?<!\bno )(?<!\bany )\b(\d{1,6}|" + "|".join(NUMBERS) + r")\s+(?:[a-z-]+\s+){0,2}?(?:houses|homes)\b"
+    r"(?! (?:between|to|from|away|left|right|apart)\b)",
+    re.IGNORECASE,
+)
+_NO_ROW = re.compile(
+    r"\b(?:in a (?:circle|ring|square|round)|circular|around|(?:both|opposite|two) sides|"
+    r"two (?:rows|streets)|opposite|floors?)\b",
+    re.IGNORECASE,
+)
+_NUMBERING = re.compile(
+    r"\b(?:numbered|lettered|label+ed|houses (?:are )?counted|houses, counted|numbering|"
+    r"numbers? (?:run|go|increase|rise|grow|start|begin)s?)\b"
+    r"([^.;:()]{0,80})",
+    re.IGNORECASE,
+)
+_SPAN = re.compile(
+    r"\b(\d{1,6}|[a-z]|" + "|".join(NUMBERS) + r") ?(?:to|through|-|–) ?(\d{1,6}|[a-z]|" + "|".join(NUMBERS) + r")\b"
+)
 _LIST_SPLIT = re.compile(r"\s*[,;]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
 _PARENTHESES = re.compile(r"\(([^()]*)\)")
 _WORD = re.compile(r"[^\W\d_][\w-]*")
@@ -45,6 +66,25 @@ _ARE_LIST = re.compile(r"\b(?:are|drink|own|keep|smoke|have|eat|like|grow|drive|
 _WHO_LIST = re.compile(
     r"\b(?:friends|people|men|women|girls|boys|neighbou?rs|students|colleagues),? (?:named |called )?"
     r"([A-Z][^.:;()]{2,300}?),? (?:live|are|stand|sit|own|each|have)\b"
+)
+_SAYS_MORE = re.compile(
+    r"\b(?:(?:very )?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|middle|cent(?:re|er))"
+    r"(?: (?:and|or|to|is|are|has|was|does|house|home|one|two|three|person|man|woman|owner|of)\b|,)|"
+    r"left ?most|right ?most|"
+    r"empty|vacant|uninhabited|unoccupied|abandoned|except|unless|if|but|false|lies?|lying|untrue|wrong|incorrect|"
+    r"nobody|never|neither|nor|not|(?:one|two|three|four|half|some|only|few) of (?:the|these|them|which|whom)\b|"
+    r"(?:at least|at most|only|more than|less than|fewer than))\b",
+    re.IGNORECASE,
+)
+_ORDERED = re.compile(
+    r"\bleft[- ]to[- ]right\b|\bright[- ]to[- ]left\b|\bfrom the (?:left|right)\b|\brespectively\b|"
+    r"\bin (?:this|that|the (?:given|following|listed|same)) order\b",
+    re.IGNORECASE,
+)
+_NUMBERED_SO = re.compile(
+    r"\b(?:numbered|lettered|label+ed|counted|called|named|houses in a row|[a-h](?:, ?[a-h]){1,8},? and [a-h])\b"
+    r"[^.;:()]{0,40}?\bleft[- ]to[- ]right\b|\b(?:numbered|lettered|label+ed)\b[^.;:()]{0,40}?\bright[- ]to[- ]left\b",
+    re.IGNORECASE,
 )
 _ITEM = re.compile(r"^(?:the|an?|some)\s+|\s+(?:ones?|house)$", re.IGNORECASE)
 
@@ -77,8 +117,10 @@ class Frame:
     kinds: tuple[str, ...]
     """The kinds that it mentions, each once."""
     lists: tuple[Listed, ...]
-    from_right: bool = False
-    """Whether the houses are numbered from right to left."""
+    from_right: bool | None = False
+    """Whether the houses are numbered from right to left; None where that is not clear."""
+    trouble: str = ""
+    """Why no clue can be read; empty where they can."""
     listing: frozenset[int] = field(default_factory=frozenset)
     """Where the sentences start that hold a list."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
@@ -131,9 +173,51 @@ def declares(sentence: str) -> bool:
     return bool(_DECLARATION.search(sentence))
 
 
-def from_right(text: str) -> bool:
-    """Whether a puzzle numbers its houses from right to left."""
-    return bool(_FROM_RIGHT.search(text))
+def from_right(text: str) -> bool | None:
+    """Whether a puzzle numbers its houses from right to left; None where that is not clear."""
+    said: set[bool | None] = set()
+    for match in _NUMBERING.finditer(text):
+        how = match[1].lower().replace("-", " ")
+        right = bool(re.search(r"\bright to (?:the )?left\b|\b(?:from|at|on) (?:the )?(?:far )?right\b", how))
+        left = bool(re.search(r"\bleft to (?:the )?right\b|\b(?:from|at|on) (?:the )?(?:far )?left\b", how))
+        span = _SPAN.search(how)
+        down = span is not None and _rank(span[1]) > _rank(span[2])
+        if (right and left) or (down and not right and not left) or re.search(r"\bde(?:creas|scend)", how):
+            said.add(None)
+        elif right or left:
+            said.add(right != down)
+    return None if None in said or len(said) > 1 else True in said
+
+
+def _rank(word: str) -> int:
+    """A number, or a letter's place in the alphabet."""
+    return int(word) if word.isdigit() else NUMBERS.get(word) or ord(word[0]) - ord("a") + 1
+
+
+def says_more(sentence: str) -> bool:
+    """Whether a sentence without a clue's form may say what is where, or that a clue is false.
+
+    Such are a place ("the first is red"), an order of what is listed, "empty", an exception, things that are the same.
+    """
+    plain = re.sub(r"\bnot necessarily\b[^.;()]{0,40}\border\b", " ", " ".join(sentence.split()), flags=re.IGNORECASE)
+    if _SAYS_MORE.search(plain):
+        return True
+    if _lists(plain):
+        return bool(_ORDERED.search(_NUMBERED_SO.sub(" ", plain)))
+    denied = re.match(r"(?:and )?(?:no|never|none|neither)\b", plain, re.IGNORECASE)
+    return not denied and bool(re.search(r"\bsame\b|\bor\b", _PARENTHESES.sub(" ", plain), re.IGNORECASE))
+
+
+def unlisted(sentence: str) -> str:
+    """A sentence without the values that it lists and the names of what they are."""
+    sentence = re.sub(r"\b(?:chocolate|candy) bars?\b", " ", sentence, flags=re.IGNORECASE)
+    lists = _lists(sentence)
+    if sum(len(listed.values) for listed in lists) > MOST_LISTED:
+        return sentence
+    for listed in lists:
+        for value in listed.values:
+            sentence = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", sentence, count=1)
+    return sentence
 
 
 def frame_of(text: str, preamble: tuple[Sentence, ...], asked: tuple[Sentence, ...]) -> Frame:
@@ -142,8 +226,13 @@ def frame_of(text: str, preamble: tuple[Sentence, ...], asked: tuple[Sentence, .
     kinds: dict[str, None] = {}
     lists: list[Listed] = []
     listing: set[int] = set()
+    houses: set[int] = set()
+    trouble = ""
     for sentence in preamble:
         words = sentence.text
+        houses |= {_counted(match[1]) for match in _COUNT_OF_HOUSES.finditer(words)} - {1}
+        if _HOUSES.search(words) and _NO_ROW.search(_PARENTHESES.sub(" ", words)):
+            trouble = "the houses may stand in no row"
         if not places and (count := _COUNT.search(words)):
             places = NUMBERS.get(count[1].lower()) or int(count[1] if count[1].isdigit() else 0)
         found = _lists(words)
@@ -155,6 +244,10 @@ def frame_of(text: str, preamble: tuple[Sentence, ...], asked: tuple[Sentence, .
         kinds.update(dict.fromkeys(listed.kind for listed in found))
     for sentence in asked:
         kinds.update(dict.fromkeys(_kinds(_PARENTHESES.sub(" ", sentence.text))))
+    if len(houses) > 1:
+        trouble = "how many houses is said in two ways"
+    elif houses:
+        places = houses.pop()
     if not places and (counted := _COUNTED.search(" ".join(sentence.text for sentence in preamble))):
         word = _singular(counted[2].lower())
         if word not in KIND_NOUNS and not _NOT_COUNTED.match(counted[2].lower()):
@@ -163,7 +256,13 @@ def frame_of(text: str, preamble: tuple[Sentence, ...], asked: tuple[Sentence, .
         places = len(lists[0].values)
     named = {value.lower() for listed in lists for value in listed.values}
     return Frame(
-        places, tuple(kinds), tuple(lists), from_right(text), frozenset(listing), _stand_ins(preamble, places, named)
+        places,
+        tuple(kinds),
+        tuple(lists),
+        from_right(text),
+        trouble,
+        frozenset(listing),
+        _stand_ins(preamble, places, named),
     )
 
 
@@ -177,6 +276,10 @@ def _stand_ins(preamble: tuple[Sentence, ...], places: int, named: set[str]) -> 
             if (NUMBERS.get(count) or int(count if count.isdigit() else 0)) == places and not known and len(found) < 3:
                 found[word] = "person" if _A_PERSON.search(noun) else "one"
     return found
+
+
+def _counted(word: str) -> int:
+    return NUMBERS.get(word.lower()) or int(word if word.isdigit() else 0)
 
 
 def _kinds(text: str) -> list[str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from entailbench.logic.language.english import ORDINALS
 from entailbench.logic.language.grammar import NotReadError
 from entailbench.logic.language.zebra_claims import (
     Claim,
     Couple,
     Either,
     Is,
+    Place,
     Predicate,
     Relation,
     Statement,
@@ -71,6 +74,31 @@ def _statement(subject: Thing, predicate: Predicate) -> Statement:
         raise NotReadError("its 'and' may belong to the one described or to the whole sentence")
     role = next((part.subject_role for part in _each(predicate)), "")
     return Statement(_with_role(subject, role), predicate)
+
+
+def _is_not(predicate: Predicate) -> bool:
+    return isinstance(predicate, Either) and predicate.kind == "not"
+
+
+def _check_sides(things: tuple[Thing, ...]) -> None:
+    """Refuse what its last part may share with the others.
+
+    "The first or second house from the right" may count both from the right; "a house next to the Dane or the Swede"
+    may be next to both.
+
+    Raises:
+        NotReadError: it is so.
+    """
+    if any(isinstance(part, Relation) for thing in things[:-1] for part in thing.parts):
+        raise NotReadError("it is not clear what its 'or' joins")
+    bare = False
+    for thing in things:
+        for part in thing.parts:
+            if isinstance(part, Place) and not part.numbered:
+                words = part.words.lower().replace("-", " ").split()
+                if bare and ("right" in words or re.search(r"\w+ last", " ".join(words).removeprefix("the "))):
+                    raise NotReadError("it is not clear from which side its first place is counted")
+                bare = bare or (bool(set(words) & ORDINALS.keys()) and not {"left", "right", "last"} & set(words))
 
 
 def _each(predicate: Predicate) -> Iterator[Is]:
@@ -192,9 +220,11 @@ def meanings() -> Any:
             return Is(thing)
 
         def any_object(self, *things: Thing) -> Either:
+            _check_sides(things)
             return Either("or", tuple(map(Is, things)))
 
         def either_object(self, *things: Thing) -> Either:
+            _check_sides(things)
             return Either("either", tuple(map(Is, things)))
 
         def no_object(self, *things: Thing) -> Either:
@@ -281,6 +311,8 @@ def meanings() -> Any:
             return Either("and", parts)
 
         def either(self, *parts: Predicate) -> Either:
+            if _is_not(parts[0]) and not _is_not(parts[-1]):
+                raise NotReadError("its 'not' may reach over its 'or'")
             return Either("or", parts)
 
         def either_or(self, *parts: Predicate) -> Either:
@@ -308,6 +340,8 @@ def meanings() -> Any:
             return Statement(replace(thing, parts=thing.parts[:1]), Is(Thing(thing.parts[1:])))
 
         def apart(self, token: Token, first: Thing, second: Thing) -> Statement:
+            if token.lower().split()[2] in ("a", "an"):
+                raise NotReadError("it does not say whether there are more houses between")
             distance = 1 + number_in(token)
             return Statement(first, Is(_related(Relation("apart", (second,), "", distance))))
 
@@ -348,6 +382,8 @@ def meanings() -> Any:
             return _statement(thing, Is(_with_role(place, "inside"), role_of(verb)))
 
         def all_of(self, *claims: Claim) -> Either:
+            if any(isinstance(claim, Either) and claim.kind in ("or", "either") for claim in claims):
+                raise NotReadError("it is not clear what its 'or' and its 'and' join")
             return Either("and", claims)
 
         def any_of(self, *claims: Claim) -> Either:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -36,6 +38,8 @@ def parse(text: str, start: Start) -> Any:
     if len(text) > LONGEST:
         raise NotReadError(f"it is longer than {LONGEST} characters")
     plain = plainly(text)
+    if seldom := _SELDOM.search(plain):
+        raise NotReadError(f"{seldom[0]!r} does not say that it never is so")
     try:
         return _parser().parse(plain, start=start)
     except VisitError as error:
@@ -47,6 +51,7 @@ def parse(text: str, start: Start) -> Any:
         raise NotReadError(f"its form is not known, from {word!r} on") from None
 
 
+_SELDOM = re.compile(r"\b(?:not|never|\w+n't) (?:always|also|usually|typically|actually|too)\b", re.IGNORECASE)
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "“": " ", "”": " ", '"': " ", ";": " ", "‐": "-", "‑": "-"})
 
 
@@ -77,6 +82,7 @@ class _Coordinations:
     def process(self, stream: Iterable[Token]) -> Iterator[Token]:
         """Rename the tokens AND and OR."""
         tokens = list(stream)
+        _check_scopes(tokens)
         main = [place for place, _ in self._main_verbs(tokens)]
         for place, token in enumerate(tokens):
             following = tokens[place + 1].type if place + 1 < len(tokens) else ""
@@ -89,6 +95,8 @@ class _Coordinations:
                     token.type = "_OR_W"
                 else:
                     token.type = "_OR_S" if main and main[0] < place < main[-1] else "_OR_N"
+        if "_OR_V" in (types := [token.type for token in tokens]) and "_AND_V" in types[types.index("_OR_V") :]:
+            raise NotReadError("it is not clear what its 'or' and its 'and' join")
         return iter(tokens)
 
     def _main_verbs(self, tokens: list[Token]) -> Iterator[tuple[int, Token]]:
@@ -100,3 +108,21 @@ class _Coordinations:
                 if not relative:
                     yield place, token
                 relative = False
+
+
+def _check_scopes(tokens: list[Token]) -> None:
+    """Refuse a "not" that may reach over an "and" or "or" to a verb.
+
+    "Does not drink tea or own a cat" denies both, "does not drink tea and owns a cat" one; "never" may be either.
+
+    Raises:
+        NotReadError: it may.
+    """
+    denied = ""
+    for token, after in pairwise(tokens):
+        if token.type == "_DONT":
+            denied = token.lower()
+        elif denied and token.type in ("AND", "OR") and after.type in ("VERB", "_LIVE", "_BE"):
+            bare = not after.lower().split()[0].endswith("s")
+            if bare or denied == "never" or token.type == "OR":
+                raise NotReadError(f"its {denied!r} may reach over its {token.lower()!r}")

@@ -40,6 +40,8 @@ def place_of(text: str) -> Place:
             return Place((ord(named[1]) - ord("a") + 1,), numbered=True, words=text)
         if re.fullmatch(r"\d+", named[1]) or named[1] in NUMBERS:
             return Place((_number(named[1]),), numbered=True, words=text)
+    if "last" in words and (left or (right and words[:1] != ["last"] and words[:2] != ["the", "last"])):
+        raise NotReadError(f"{str(text)!r} counts from two sides")
     for index, word in enumerate(words):
         if word in ORDINALS or re.fullmatch(r"\d+(?:st|nd|rd|th)", word):
             return Place((-_number(word) if right or "last" in words[index + 1 :] else _number(word),), words=text)
