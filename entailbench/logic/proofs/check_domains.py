@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
@@ -27,6 +27,7 @@ from entailbench.logic.formula import (
 )
 from entailbench.logic.proofs.check_steps import Known, Work, check_cases, check_two_models
 from entailbench.logic.proofs.check_text import Malformed, Token
+from entailbench.logic.proofs.check_three_valued import conjunction, disjunction, negation
 from entailbench.logic.proofs.proof import Checked
 from entailbench.logic.proofs.scope import LOCAL_CASES
 from entailbench.logic.puzzle import Reading
@@ -272,11 +273,11 @@ class _Domains(Known[Literal]):
             case NextTo(a, b):
                 return self._within(a, b, lambda x: x << 1 | x >> 1)
             case Not(part):
-                return _opposite(self.value(part))
+                return negation(self.value(part))
             case And(parts):
-                return _conjunction(self.value(part) for part in parts)
+                return conjunction(self.value(part) for part in parts)
             case Or(parts):
-                return _opposite(_conjunction(_opposite(self.value(part)) for part in parts))
+                return disjunction(self.value(part) for part in parts)
             case Iff(left, right):
                 x_value, y_value = self.value(left), self.value(right)
                 return None if x_value is None or y_value is None else x_value == y_value
@@ -293,20 +294,6 @@ def _known(possible: int, wanted: int) -> bool | None:
     if not possible & wanted:
         return False
     return None if possible & ~wanted else True
-
-
-def _conjunction(values: Iterable[bool | None]) -> bool | None:
-    result: bool | None = True
-    for value in values:
-        if value is False:
-            return False
-        if value is None:
-            result = None
-    return result
-
-
-def _opposite(value: bool | None) -> bool | None:
-    return None if value is None else not value
 
 
 def _bits(values: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 
 from entailbench.logic.formula import (
@@ -22,6 +21,7 @@ from entailbench.logic.formula import (
 )
 from entailbench.logic.proofs.check_steps import Known, Work, check_cases, check_two_models
 from entailbench.logic.proofs.check_text import Malformed, Token
+from entailbench.logic.proofs.check_three_valued import conjunction, disjunction, negation
 from entailbench.logic.proofs.proof import Checked
 from entailbench.logic.puzzle import Reading
 
@@ -150,13 +150,11 @@ class _Order(Known[Pair]):
             case Same(a, b):
                 return a == b
             case Not(part):
-                inner = self.value(part)
-                return None if inner is None else not inner
+                return negation(self.value(part))
             case And(parts):
-                return _conjunction(self.value(part) for part in parts)
+                return conjunction(self.value(part) for part in parts)
             case Or(parts):
-                none_true = _conjunction(_opposite(self.value(part)) for part in parts)
-                return _opposite(none_true)
+                return disjunction(self.value(part) for part in parts)
             case Iff(left_side, right_side):
                 x_value, y_value = self.value(left_side), self.value(right_side)
                 return None if x_value is None or y_value is None else x_value == y_value
@@ -183,17 +181,3 @@ class _Order(Known[Pair]):
     def _between(self, a: int, b: int) -> int:
         """Who may stand between: not known to be before a, nor after b."""
         return self.everybody & ~(self.before[a] | self.after[b] | 1 << a | 1 << b)
-
-
-def _conjunction(values: Iterable[bool | None]) -> bool | None:
-    result: bool | None = True
-    for value in values:
-        if value is False:
-            return False
-        if value is None:
-            result = None
-    return result
-
-
-def _opposite(value: bool | None) -> bool | None:
-    return None if value is None else not value
