@@ -11,6 +11,7 @@ from entailbench.contracts import (
     Trainer,
     TrainingJob,
     TrainingOutcome,
+    TrainingOutline,
 )
 from entailbench.errors import (
     ConfigError,
@@ -23,7 +24,9 @@ from entailbench.errors import (
     UnknownNameError,
     UsageError,
 )
+from entailbench.home import default_home
 from entailbench.hookspecs import hookimpl
+from entailbench.overlap import puzzle_fingerprint, read_puzzles
 from entailbench.records import (
     ENTAILMENT,
     LABELS,
@@ -74,8 +77,12 @@ __all__ = [
     "TrainingError",
     "TrainingJob",
     "TrainingOutcome",
+    "TrainingOutline",
     "UnknownNameError",
     "UsageError",
     "__version__",
+    "default_home",
     "hookimpl",
+    "puzzle_fingerprint",
+    "read_puzzles",
 ]

@@ -17,7 +17,16 @@ CONFIG_NAME = "entailbench.toml"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names become file names: predictions, checkpoints."""
 RUN_KEYS = {"models": list, "tasks": list, "limit": int, "split": str, "data_dir": str, "output": str}
-TRAIN_KEYS = {"trainer": str, "task": str, "samples": int, "validation_samples": int}
+TRAIN_KEYS = {
+    "trainer": str,
+    "task": str,
+    "target": str,
+    "longest_target": int,
+    "data": dict,
+    "samples": int,
+    "validation_samples": int,
+}
+RESERVED = {"split": "training reads both splits", "data_dir": "pass --data-dir"}
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,7 @@ def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dic
                 if not _is(value, TRAIN_KEYS[key]) or (TRAIN_KEYS[key] is int and value < 1):
                     where = _locate(path, text, f"{header}.train", key)
                     problems.append(f"{where}: {key!r} must be {_kind(TRAIN_KEYS[key])}, got {value!r}")
+            problems += _data_problems(own.get("data"), f"{header}.train", path, text)
         models[name] = ModelTable(
             name=name,
             backend=table.get("backend"),
@@ -153,6 +163,21 @@ def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dic
     return models
 
 
+def _data_problems(data: Any, header: str, path: Path, text: str) -> list[str]:
+    """What is wrong with the values of ``data``, as far as the task need not be asked."""
+    if not isinstance(data, dict):
+        return []
+    problems = []
+    for key, value in data.items():
+        if not isinstance(value, str | int | float):
+            where = _locate(path, text, f"{header}.data", key, inside=(header, "data"))
+            problems.append(f"{where}: {key!r} in 'data' must be a number, a string or a boolean, got {value!r}")
+        elif key in ("split", "data_dir"):
+            where = _locate(path, text, f"{header}.data", key, inside=(header, "data"))
+            problems.append(f"{where}: {key!r} cannot be set in 'data': {RESERVED[key]}")
+    return problems
+
+
 def _is(value: Any, kind: type) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
@@ -160,11 +185,19 @@ def _is(value: Any, kind: type) -> bool:
 
 
 def _kind(kind: type) -> str:
-    return {list: "a list of strings", int: "a whole number of at least 1", str: "a string"}[kind]
+    return {
+        list: "a list of strings",
+        int: "a whole number of at least 1",
+        str: "a string",
+        dict: "a table, for example {seed = 1}",
+    }[kind]
 
 
-def _locate(path: Path | None, text: str, header: str, key: str | None) -> str:
-    """``path:line`` of ``key`` under ``[header]``; only ``path`` where inline tables hide it."""
+def _locate(path: Path | None, text: str, header: str, key: str | None, inside: tuple[str, str] | None = None) -> str:
+    """``path:line`` of ``key`` under ``[header]``, or of the key of another table that is ``inside``'s value.
+
+    Only ``path`` where inline tables hide it.
+    """
     current = ""
     at_header = 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -176,4 +209,6 @@ def _locate(path: Path | None, text: str, header: str, key: str | None) -> str:
                 at_header = number
         elif key is not None and current == header and re.match(rf'\s*"?{re.escape(key)}"?\s*[.=]', line):
             return f"{path}:{number}"
+    if not at_header and inside:
+        return _locate(path, text, *inside)
     return f"{path}:{at_header}" if at_header else str(path)

@@ -26,7 +26,17 @@ from entailbench.records import (
     TaskOutline,
 )
 
-__all__ = ["Backend", "Model", "OpenContext", "ResolvedModel", "Shared", "Trainer", "TrainingJob", "TrainingOutcome"]
+__all__ = [
+    "Backend",
+    "Model",
+    "OpenContext",
+    "ResolvedModel",
+    "Shared",
+    "Trainer",
+    "TrainingJob",
+    "TrainingOutcome",
+    "TrainingOutline",
+]
 
 T = TypeVar("T")
 
@@ -88,6 +98,10 @@ class Model(ABC):
     chat: bool = True
     """Whether the model has a chat or prompt format of its own; without one a prompt is plain text to continue."""
 
+    answer_tokens: int | None = None
+    """Tokens that an answer of this model may need where that is known, e.g. since it was trained to write the proof
+    before the label. A task's own limit is raised to it, for this model alone; None keeps the task's limit."""
+
     @property
     @abstractmethod
     def identity(self) -> ModelIdentity:
@@ -132,6 +146,8 @@ class Backend(ABC):
     """Importable modules it needs → what to ``pip install`` for them; checked before anything is opened."""
     export_formats: ClassVar[tuple[str, ...]] = ()
     """What ``entailbench export`` may write for its models."""
+    export_dtypes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By export format, what the weights may be stored in; ``export`` then takes a keyword argument ``dtype``."""
 
     def check(self, options: Any, context: OpenContext) -> Iterable[str]:
         """Every reason why ``open`` would fail that can be known cheaply (missing key, folder, training)."""
@@ -151,6 +167,27 @@ class Backend(ABC):
     def describe(self, options: Any) -> str:
         """One short phrase for ``entailbench models``, e.g. the folder or the served model's name."""
         return ""
+
+    def origin(self, options: Any, context: OpenContext) -> str:
+        """The same where it depends on what was trained here: which weights the name means now."""
+        return self.describe(options)
+
+    def lineage(self, options: Any, context: OpenContext) -> Mapping[str, Any] | None:
+        """How the model came to be (see ``entailbench.lineage``), told from small files; None where nobody knows.
+
+        ``entailbench models show`` prints it, a run keeps it, an export's model card is written from it.
+        """
+        return None
+
+    def trained_puzzles(self, options: Any, context: OpenContext) -> frozenset[str] | None:
+        """Fingerprints (``entailbench.overlap``) of the puzzles that the model was trained on, told from small files.
+
+        Empty for models that are not trained on puzzles; None where one was trained and nobody wrote down on what.
+
+        Raises:
+            EntailbenchError: what was written down cannot be read.
+        """
+        return frozenset()
 
     @abstractmethod
     def open(self, options: Any, context: OpenContext) -> Model:
@@ -199,7 +236,30 @@ class TrainingJob:
     train: tuple[SftPair, ...]
     validation: tuple[SftPair, ...]
     out: Path
-    """An existing, empty folder for the checkpoint; the caller moves it into place when training succeeded."""
+    """An existing folder for the checkpoint; the caller moves it into place when training succeeded.
+
+    It is empty, or, with ``resume``, holds what an earlier call of ``train`` for the same job left there.
+    """
+    resume: bool = False
+    """Whether to go on from the last good state in ``work``."""
+    read_answer: Callable[[str], str] | None = None
+    """The label that a written answer gives, or "unparsed", as the task reads it; None for samples of a file, whose
+    outputs are then classes themselves."""
+    target: str = "label"
+    """What the samples teach to write; see ``TrainSpec.target``."""
+    work: Path | None = None
+    """An existing folder for what ``resume`` goes on from; the caller removes it when the checkpoint is in its place.
+    None is ``out``."""
+
+
+@dataclass(frozen=True)
+class TrainingOutline:
+    """What a training will be, known before its first step; ``finetune --dry-run`` prints it."""
+
+    facts: Mapping[str, Any]
+    """Plain figures by name, in the order in which they are printed; also part of ``--json`` output."""
+    lines: tuple[str, ...]
+    """The same for people, a line each."""
 
 
 @dataclass(frozen=True)
@@ -220,10 +280,22 @@ class Trainer(ABC):
     Recipe: ClassVar[type]
     """A frozen dataclass of the recipe's options."""
     requires: ClassVar[Mapping[str, str]] = {}
+    resumes: ClassVar[bool] = False
+    """Whether ``train`` leaves states from which it can go on."""
 
     def check(self, recipe: Any, context: OpenContext) -> Iterable[str]:
         """Every reason why training would fail that can be known before it starts."""
         return ()
+
+    def outline(self, recipe: Any, job: TrainingJob) -> TrainingOutline:
+        """What the training will be; called before ``train`` is, also when nothing but this is wanted.
+
+        ``job.out`` does not exist yet when it is called: nothing is written there.
+
+        Raises:
+            PreflightError: every problem with the samples that would stop the training or spoil it (too long, too few).
+        """
+        return TrainingOutline({}, ())
 
     @abstractmethod
     def train(self, recipe: Any, job: TrainingJob) -> TrainingOutcome:

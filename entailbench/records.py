@@ -110,6 +110,8 @@ class ModelIdentity:
     """For remote models: the model the server says it is, and where, so that a stand-in cannot pass for another."""
     details: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Further facts worth keeping: paths, dtype, device, library versions, endpoint."""
+    remark: str | None = None
+    """What a reader of its figures must know, shown beside its name: that it is prompted otherwise than trained."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,10 @@ class SftPair:
     instruction: str
     input: str
     output: str
+    label: str = ""
+    """The class it belongs to: the row's gold label; empty where only the output is known."""
+    puzzle: str = ""
+    """What the samples of one puzzle have in common; empty where that is not known."""
 
     @property
     def user(self) -> str:
@@ -147,6 +153,12 @@ class TrainSpec:
     """The trainer's own options, unvalidated."""
     task: str | None = None
     """The task whose train and validation splits give the samples."""
+    target: str = "label"
+    """What a sample teaches to write: one of the task's ``targets``: "label", "proof" (the proof, then the label)."""
+    longest_target: int | None = None
+    """Characters that a target may have; rows with a longer one are left out, and counted. None is no limit."""
+    data: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    """Further arguments of the task's loader."""
     samples: int | None = None
     """How many training samples, from the start of the split; None is all."""
     validation_samples: int | None = None
@@ -181,16 +193,23 @@ class ModelResult:
     not_entailment: float | None
     balanced: float | None
     unparsed: int
+    proof_validity: float | None
+    """Share of all answers whose proof the solver accepts, and which proves the label given; None without proofs."""
     seconds: float | None
     """Wall time of answering, without opening the model; None for a baseline."""
     identity: ModelIdentity | None
     """None for a baseline."""
+    leaked: int = 0
+    """Rows whose puzzle the model was trained on; not 0 only where the user allowed it by name."""
 
     @property
     def title(self) -> str:
-        """The name and, for a remote model, who really served it and where."""
+        """The name, with who served it and where, how it is prompted if not as trained, and if it knows the test."""
         served = self.identity.served if self.identity else None
-        return f"{self.name} ({served})" if served else self.name
+        remark = self.identity.remark if self.identity else None
+        notes = "; ".join(note for note in (served, remark) if note)
+        name = f"{self.name} ({notes})" if notes else self.name
+        return f"{name} (leaked: trained on the puzzles of {self.leaked:,} rows)" if self.leaked else name
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from entailbench.config import MODEL_NAME, ConfigFile, ModelTable, find_config, read_config
 from entailbench.contracts import Backend, OpenContext, ResolvedModel, Shared, Trainer
 from entailbench.errors import ConfigError, UnknownNameError, nearest_hint
+from entailbench.home import default_home
 from entailbench.options import parse_options
 from entailbench.plugins import Plugins
 from entailbench.records import ModelSpec, TrainSpec
@@ -20,15 +20,6 @@ __all__ = ["LINEAGE_NAME", "Registry", "default_home", "load_registry"]
 
 LINEAGE_NAME = "lineage.json"
 """Its presence marks a finished checkpoint."""
-
-
-def default_home() -> Path:
-    """The cache folder: ``ENTAILBENCH_HOME``, else the platform's cache folder of this user."""
-    if chosen := os.environ.get("ENTAILBENCH_HOME"):
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_cache_path("entailbench")
 
 
 @dataclass(frozen=True)

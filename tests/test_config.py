@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def mistakes(load: object, text: str) -> str:
 
 def test_without_a_file_the_presets_serve(tmp_path: Path) -> None:
     registry = load_registry(create_plugin_manager(environment={}), workspace=tmp_path)
-    assert set(registry.models) == {"base", "lora", "gpt35"}
+    assert set(registry.models) == {"base", "lora", "quick", "gpt35"}
 
 
 def test_malformed_toml_names_the_line(load: object) -> None:
@@ -173,6 +174,10 @@ def test_init_writes_a_file_that_loads(preset: str, load: object) -> None:
         assert (recipe.lora_r, recipe.lora_alpha, recipe.lora_dropout, recipe.epochs) == (8, 16, 0.05, 3)
         assert (recipe.lora_query, recipe.lora_key, recipe.lora_value, recipe.lora_mlp) == (True, False, True, False)
         assert recipe.quantize == "bnb.nf4"
+        train = registry.spec("lora").train
+        assert train is not None
+        assert (train.task, train.samples, registry.config.run.tasks) == ("puzzte_disjoint", 5000, ("puzzte_disjoint",))
+        assert "finetune lora --original-split" in text
 
 
 def test_the_smollm2_preset_is_the_builtin_default(load: object, tmp_path: Path) -> None:
@@ -181,8 +186,34 @@ def test_the_smollm2_preset_is_the_builtin_default(load: object, tmp_path: Path)
     text = files("entailbench_adapters").joinpath("templates", "smollm2.toml").read_text(encoding="utf-8")
     written = load(text)  # type: ignore[operator]
     builtin = load("")  # type: ignore[operator]
-    for name in ("base", "lora", "gpt35"):
+    assert set(written.models) == set(builtin.models)
+    for name in written.models:
         assert written.resolve(name).options == builtin.resolve(name).options
-    assert written.recipe(written.spec("lora"))[1] == builtin.recipe(builtin.spec("lora"))[1]
-    assert written.spec("lora").train.samples == builtin.spec("lora").train.samples
-    assert written.spec("lora").train.validation_samples == builtin.spec("lora").train.validation_samples
+    for name in ("lora", "quick"):
+        assert written.recipe(written.spec(name))[1] == builtin.recipe(builtin.spec(name))[1]
+        ours, theirs = (dataclasses.replace(each.spec(name).train, recipe={}) for each in (written, builtin))
+        assert ours == theirs
+
+
+def test_the_arguments_of_a_recipes_data(load: object) -> None:
+    registry = load(  # type: ignore[operator]
+        '[models.lora.train]\ntarget = "proof"\nlongest_target = 300\n'
+        "data = {seed = 1, wide = 0.5, original_split = true}\n"
+    )
+    train = registry.spec("lora").train
+    assert (train.target, train.longest_target) == ("proof", 300)
+    assert train.data == {"seed": 1, "wide": 0.5, "original_split": True}
+    text = mistakes(
+        load,
+        '[models.lora.train]\ntarget = 3\nlongest_target = 0\ndata = {split = "test", seed = [1], data_dir = "x"}\n',
+    )
+    assert "entailbench.toml:2: 'target' must be a string, got 3" in text
+    assert "entailbench.toml:3: 'longest_target' must be a whole number of at least 1, got 0" in text
+    assert "entailbench.toml:4: 'split' cannot be set in 'data': training reads both splits" in text
+    assert "entailbench.toml:4: 'data_dir' cannot be set in 'data': pass --data-dir" in text
+    assert "entailbench.toml:4: 'seed' in 'data' must be a number, a string or a boolean, got [1]" in text
+    table = "[models.lora.train]\n[models.lora.train.data]\nseed = 1\nwide = []\n"
+    assert "entailbench.toml:4: 'wide' in 'data' must be a number" in mistakes(load, table)
+    assert "entailbench.toml:2: 'data' must be a table, for example {seed = 1}, got 7" in mistakes(
+        load, "[models.lora.train]\ndata = 7\n"
+    )
