@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from entailbench.commands.options import names
-from entailbench.logic.generator.spec import SPEC, Dials
+from entailbench.logic.generator.spec import SPEC, WORDINGS, Dials, Wording
 
 
 class Range(click.ParamType[Any]):
@@ -64,6 +64,9 @@ DIALS = SPEC.dials
     "--variety", type=float, default=DIALS.variety, show_default=True, help="Share of sentences not worded plainly."
 )
 @click.option("--relations", callback=names, default=",".join(DIALS.relations), show_default=True, help="Comparisons.")
+@click.option(
+    "--wording", type=click.Choice(WORDINGS), default=DIALS.wording, show_default=True, help="wide: for training."
+)
 @click.option("--questions", type=ROWS, default=DIALS.questions, show_default=True, help="At most, for one puzzle.")
 @click.option(
     "--out",
@@ -86,6 +89,7 @@ def command(
     unknown: float,
     variety: float,
     relations: tuple[str, ...],
+    wording: Wording,
     questions: int,
     out: Path,
     force: bool,
@@ -115,6 +119,7 @@ def command(
         variety=variety,
         relations=relations,
         questions=questions,
+        wording=wording,
     )
     present = [name for name in (*(f"{split}.jsonl" for split in given), MANIFEST) if (out / name).exists()]
     if present and not force:

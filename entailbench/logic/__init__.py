@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from entailbench.logic.auditing.audit_page import markdown_page, terminal_text
     from entailbench.logic.auditing.repair import OUTCOMES, RepairedRow, repair_labels
     from entailbench.logic.generator import Dials, generate_split
+    from entailbench.logic.generator.mixture import Mixture, generate_mixture
     from entailbench.logic.judging.judge import DEFAULT_TIMEOUT, Verdict, judge_puzzle
-    from entailbench.logic.language import ALL_READINGS, PUZZTE, Conventions, family_of
-    from entailbench.logic.puzzle import FAMILIES
+    from entailbench.logic.language import ALL_READINGS, PUZZTE, Conventions, family_of, read_puzzle, read_question
+    from entailbench.logic.proofs import check
+    from entailbench.logic.puzzle import FAMILIES, Puzzle, Question, Reading, Unread
     from entailbench.logic.truth import TRUTHS, Truth, binary_label
 
 __all__ = [
@@ -34,16 +36,25 @@ __all__ = [
     "AuditedRow",
     "Conventions",
     "Dials",
+    "Mixture",
+    "Puzzle",
+    "Question",
+    "Reading",
     "RepairedRow",
     "Truth",
+    "Unread",
     "Verdict",
     "audit_rows",
     "binary_label",
+    "check",
     "family_of",
+    "generate_mixture",
     "generate_split",
     "json_lines",
     "judge_puzzle",
     "markdown_page",
+    "read_puzzle",
+    "read_question",
     "repair_labels",
     "summary",
     "terminal_text",
@@ -55,9 +66,11 @@ _HOMES = {
     "auditing.audit_json": ("json_lines", "summary"),
     "auditing.audit_page": ("markdown_page", "terminal_text"),
     "generator": ("Dials", "generate_split"),
+    "generator.mixture": ("Mixture", "generate_mixture"),
     "judging.judge": ("DEFAULT_TIMEOUT", "Verdict", "judge_puzzle"),
-    "language": ("ALL_READINGS", "PUZZTE", "Conventions", "family_of"),
-    "puzzle": ("FAMILIES",),
+    "language": ("ALL_READINGS", "PUZZTE", "Conventions", "family_of", "read_puzzle", "read_question"),
+    "proofs": ("check",),
+    "puzzle": ("FAMILIES", "Puzzle", "Question", "Reading", "Unread"),
     "auditing.repair": ("OUTCOMES", "RepairedRow", "repair_labels"),
     "truth": ("TRUTHS", "Truth", "binary_label"),
 }

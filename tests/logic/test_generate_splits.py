@@ -212,7 +212,7 @@ def test_the_committed_files_begin_as_the_committed_seed_says(family: Family, sp
     assert split_bytes(made) == b"".join(mine[: len(made)])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_committed_files_are_what_the_committed_seed_gives() -> None:
     for split in ("validation", "test"):
         made = split_bytes(generate_split(split, SPEC.seed, SPEC.sizes[split], SPEC.dials))

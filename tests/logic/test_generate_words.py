@@ -64,7 +64,7 @@ def test_a_text_read_again_gives_its_formulas_back(family: Family, count: int) -
         check(draft, worded, rng)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_thousand_grids_read_again() -> None:
     rng = random.Random(2)
     for draft, worded in drawn("zebra", 2000, seed=4):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 from entailbench.logic.formula import Formula, Signature
 from entailbench.logic.generator.spec import Dials
 from entailbench.logic.generator.structure import structure_of
+from entailbench.logic.generator.style import TIDY, Style
 from entailbench.logic.puzzle import Family, Premise, Reading, Sentence
 from entailbench.logic.truth import Truth
 
@@ -53,6 +54,8 @@ class Worded:
     """Of the premises, in order."""
     relation: str = ""
     """What a comparison compares; else empty."""
+    style: Style = TIDY
+    """How its sentences are set."""
 
     @classmethod
     def of(
@@ -80,6 +83,19 @@ class Worded:
             phrasings.append(statement.phrasing)
             text += statement.text
         return cls(text, Reading("", signature, tuple(premises)), tuple(phrasings), relation)
+
+    def styled(self, style: Style, rng: random.Random, before: Sequence[str], after: Sequence[str] = ()) -> Worded:
+        """The same premises in another style, between other background sentences."""
+        text = ""
+        premises = []
+        sentences = [*before, *(premise.sentence.text for premise in self.reading.premises), *after]
+        for place, sentence in enumerate(sentences, start=-len(before)):
+            text += style.gap(rng) if text else ""
+            styled = style.set(sentence, rng)
+            if 0 <= place < len(self.reading.premises):
+                premises.append(Premise(Sentence(styled, len(text)), self.reading.premises[place].formula))
+            text += styled
+        return replace(self, text=text, reading=replace(self.reading, premises=tuple(premises)), style=style)
 
 
 class Draft(ABC):

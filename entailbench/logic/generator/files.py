@@ -49,7 +49,11 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of ``manifest.json``."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        said = asdict(self)
+        if not self.dials.wide:
+            # Manifests are older than this dial: of plain puzzles they stay as they were.
+            del said["dials"]["wording"]
+        return json.dumps(said, indent=2, sort_keys=True) + "\n"
 
 
 def generate_split(split: str, seed: int, size: int, dials: Dials) -> list[Row]:

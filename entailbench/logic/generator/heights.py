@@ -16,9 +16,9 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import ClassVar
 
-from entailbench.logic.formula import And, At, Before, Formula, Or, Signature
+from entailbench.logic.formula import And, At, Before, Formula, Not, Or, Signature
 from entailbench.logic.generator.draft import Candidate, Draft, Worded
-from entailbench.logic.generator.names import NAMES
+from entailbench.logic.generator.names import draw_names
 from entailbench.logic.generator.spec import Dials
 from entailbench.logic.generator.structure import structure_of
 from entailbench.logic.puzzle import Family
@@ -53,6 +53,10 @@ class HeightDraft(Draft):
     """Pairs that follow from the statements above."""
     extra_ranked: tuple[int, ...] = ()
     """Whose place is told though it follows."""
+    extra_denied: tuple[tuple[int, int], ...] = ()
+    """(who, place as ``At`` counts): who is told not to stand there, though it follows; in wide wording."""
+    wide: bool = False
+    """Whether it may be asked if somebody comes before themselves."""
 
     @cached_property
     def size(self) -> int:  # type: ignore[override]
@@ -62,7 +66,7 @@ class HeightDraft(Draft):
     @property
     def distractors(self) -> int:  # type: ignore[override]
         """How many statements follow from the rest."""
-        return len(self.extra_pairs) + len(self.extra_ranked)
+        return len(self.extra_pairs) + len(self.extra_ranked) + len(self.extra_denied)
 
     @cached_property
     def row(self) -> tuple[str, ...]:
@@ -76,13 +80,16 @@ class HeightDraft(Draft):
             yield Before(row[first], row[later])
         for person in (*self.ranked, *self.extra_ranked):
             yield At(row[person], person + 1)
+        for person, place in self.extra_denied:
+            yield Not(At(row[person], place))
         for between in self.betweens:
             yield between_formula(*(row[person] for person in between))
 
     def structure(self) -> str:
         """See ``structure``."""
         facts = frozenset((*self.pairs, *self.extra_pairs))
-        return _structure(self.size, facts, frozenset(self.betweens), frozenset((*self.ranked, *self.extra_ranked)))
+        ranked = frozenset((*self.ranked, *self.extra_ranked))
+        return _structure(self.size, facts, frozenset(self.betweens), ranked, frozenset(self.extra_denied))
 
     def worded(self, rng: random.Random, dials: Dials) -> Worded:
         """In words; see ``wording_heights``."""
@@ -127,6 +134,9 @@ class HeightDraft(Draft):
                 truth = self.truth_of_place(place, asked - 1 if asked > 0 else self.size + asked)
                 steps = {UNKNOWN: 0, CONTRADICTION: 1, ENTAILMENT: len(self.pairs)}[truth]
                 found.append(Candidate(form, (row[place],), truth, steps, (form, place), asked))
+        if self.wide and rng.random() < 0.5:
+            person = rng.choice(row)
+            found.append(Candidate("self", (person, person), CONTRADICTION, 0, "self"))
         return found
 
     def _steps_by_rank(self, one: int, other: int) -> int:
@@ -166,6 +176,11 @@ class HeightDraft(Draft):
         ]
         return pairs, [person for person in people if person not in self.ranked and len(self._places[person]) == 1]
 
+    def implied_denials(self) -> list[tuple[int, int]]:
+        """Who cannot be the first or the last, with that place as ``At`` counts; never empty."""
+        ends = ((0, 1), (self.size - 1, -1))
+        return [(one, at) for one in range(self.size) for place, at in ends if place not in self._places[one]]
+
     @cached_property
     def _told(self) -> tuple[Pair, ...]:
         betweens = [pair for middle, first, last in self.betweens for pair in ((first, middle), (middle, last))]
@@ -197,11 +212,15 @@ class HeightDraft(Draft):
 
 @lru_cache(maxsize=100_000)
 def _structure(
-    size: int, pairs: frozenset[Pair], betweens: frozenset[tuple[int, int, int]], ranked: frozenset[int]
+    size: int,
+    pairs: frozenset[Pair],
+    betweens: frozenset[tuple[int, int, int]],
+    ranked: frozenset[int],
+    denied: frozenset[tuple[int, int]],
 ) -> str:
     """The structure's key by what is said: small puzzles come again and again, and the key costs most."""
     signature = Signature(groups=(tuple(map(str, range(size))),), places=size)
-    draft = HeightDraft(signature, tuple(pairs), tuple(betweens), tuple(ranked))
+    draft = HeightDraft(signature, tuple(pairs), tuple(betweens), tuple(ranked), extra_denied=tuple(denied))
     return structure_of(draft.family, signature, draft.formulas())
 
 
@@ -212,7 +231,7 @@ def between_formula(middle: str, one: str, other: str) -> Formula:
 
 def draw_heights(rng: random.Random, dials: Dials, size: int) -> HeightDraft:
     """A row of people and statements about it that mention everybody and contradict nothing."""
-    row = tuple(rng.sample(NAMES, size))
+    row = draw_names(rng, size, dials.wide)
     ranked = _ranked(rng, size)
     compared = [person for person in range(size) if person not in ranked]
     middles: list[int] = []
@@ -233,7 +252,11 @@ def draw_heights(rng: random.Random, dials: Dials, size: int) -> HeightDraft:
         pair = tuple(sorted(rng.sample(compared, 2)))
         if _is_new((pair[0], pair[1]), pairs + told, size):
             pairs.append((pair[0], pair[1]))
-    draft = HeightDraft(Signature(groups=(row,), places=size), tuple(pairs), tuple(betweens), tuple(ranked))
+    if dials.wide and rng.random() < 0.35:
+        pairs = _in_parts(rng, pairs, told, keep={(first, last) for _, first, last in betweens})
+    draft = HeightDraft(
+        Signature(groups=(row,), places=size), tuple(pairs), tuple(betweens), tuple(ranked), wide=dials.wide
+    )
     return _with_distractors(rng, draft, rng.randint(*dials.distractors))
 
 
@@ -245,7 +268,23 @@ def _with_distractors(rng: random.Random, draft: HeightDraft, wanted: int) -> He
     chance = 0.5 if draft.size == 3 else 0.15
     chosen_ranked = [person for person in ranked if rng.random() < chance][:wanted]
     chosen_pairs = rng.sample(pairs, min(len(pairs), wanted - len(chosen_ranked)))
-    return replace(draft, extra_pairs=tuple(chosen_pairs), extra_ranked=tuple(chosen_ranked))
+    denied: list[tuple[int, int]] = []
+    if draft.wide and rng.random() < 0.2 and len(chosen_ranked) + len(chosen_pairs) < wanted:
+        denied = [rng.choice(draft.implied_denials())]
+    return replace(
+        draft, extra_pairs=tuple(chosen_pairs), extra_ranked=tuple(chosen_ranked), extra_denied=tuple(denied)
+    )
+
+
+def _in_parts(rng: random.Random, pairs: list[Pair], told: list[Pair], keep: set[Pair]) -> list[Pair]:
+    """The pairs without one or two, as long as everybody is still named; never without those to ``keep``."""
+    kept = list(pairs)
+    loose = [pair for pair in pairs if pair not in keep]
+    for pair in rng.sample(loose, min(len(loose), rng.randint(1, 2))):
+        others = [other for other in kept if other != pair]
+        if set(pair) <= {person for other in (*others, *told) for person in other}:
+            kept = others
+    return kept
 
 
 def _ranked(rng: random.Random, size: int) -> list[int]:

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from entailbench.logic.formula import And, Formula, Iff, Knight, Not, Or, Signature
 from entailbench.logic.generator.draft import Candidate, Draft, Worded
-from entailbench.logic.generator.names import NAMES
+from entailbench.logic.generator.names import draw_names
 from entailbench.logic.generator.spec import Dials
 from entailbench.logic.puzzle import Family
 from entailbench.logic.truth import CONTRADICTION, UNKNOWN, Truth
@@ -116,7 +116,7 @@ class KnightsDraft(Draft):
         """A question in words; see ``wording_knights``."""
         from entailbench.logic.generator.wording_knights import ask
 
-        return ask(candidate)
+        return ask(candidate, worded, rng)
 
     def asked(self, candidate: Candidate) -> Formula:
         """The formula of a question."""
@@ -143,7 +143,7 @@ class KnightsDraft(Draft):
 
 def draw_knights(rng: random.Random, dials: Dials, size: int) -> KnightsDraft:
     """People, each a knight or a knave, and claims that fit; mostly everybody speaks, and mostly one way is left."""
-    people = tuple(rng.sample(NAMES, size))
+    people = draw_names(rng, size, dials.wide, letters=False)
     knights = {person: rng.random() < 0.5 for person in people}
     silent = rng.randint(1, max(1, size // 3)) if rng.random() < 0.45 else 0
     speakers = rng.sample(people, size - silent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -18,6 +19,10 @@ __all__ = ["Asked", "Asker"]
 
 FORM_WEIGHTS = {"more": 3, "less": 3}
 """How often a form of question is asked; 1 where it is not named. Of superlatives, all that is contradicted is easy."""
+SELF = "self"
+"""Whether somebody is taller than themselves: always contradicted, by no premise."""
+WIDE_WEIGHTS = {"more": 16, "less": 16, "most": 4, "least": 4, SELF: 4, "same": 4, "place": 8, "knight": 1, "knave": 1}
+"""The same in wide wording."""
 SLACK = 1.5
 """By how many questions an answer may be ahead of its share, for any one cue."""
 PROOF_STEPS = 30_000
@@ -64,6 +69,7 @@ class Asker:
             RuntimeError: the drawing and the prover disagree about a truth, which is a bug of one of them.
         """
         mentions = _first_mentions(worded)
+        weights = WIDE_WEIGHTS if self._dials.wide else FORM_WEIGHTS
         kinds: dict[Kind, list[Candidate]] = {}
         for candidate in draft.candidates(self._rng):
             kinds.setdefault((candidate.form, _order(candidate, mentions), candidate.truth), []).append(candidate)
@@ -72,7 +78,7 @@ class Asker:
         asked: list[Asked] = []
         matters: set[object] = set()
         while len(asked) < self._dials.questions:
-            for kind, candidate, proof in self._chances(draft, kinds, cues, matters, decider):
+            for kind, candidate, proof in self._chances(draft, kinds, cues, matters, decider, weights):
                 form, truth = candidate.form, candidate.truth
                 matters.add(candidate.matter)
                 self._balance.count(cues[kind], truth, (form, (form, truth, candidate.steps)))
@@ -89,9 +95,10 @@ class Asker:
         cues: Mapping[Kind, list[object]],
         matters: set[object],
         decider: proofs.Decider,
+        weights: Mapping[str, int],
     ) -> Iterator[tuple[Kind, Candidate, proofs.Proof]]:
         """Questions that may be asked next, the best first, each with its kind and its proof."""
-        for form in self._balance.rarest({form for form, _, _ in kinds}, FORM_WEIGHTS, self._rng):
+        for form in self._balance.rarest({form for form, _, _ in kinds}, weights, self._rng):
             allowed = []
             for kind in kinds:
                 if kind[0] == form and (ahead := self._balance.ahead(cues[kind], kind[2])) <= SLACK:
@@ -114,7 +121,7 @@ class Asker:
         if proved.truth != candidate.truth:
             raise RuntimeError(f"the drawing says {candidate}, the prover {proved}")
         least, most = self._dials.depth
-        if candidate.truth == UNKNOWN or least <= len(proved.proof.premises) <= most:
+        if candidate.truth == UNKNOWN or candidate.form == SELF or least <= len(proved.proof.premises) <= most:
             return proved.proof
         return None
 
@@ -122,6 +129,9 @@ class Asker:
 def _cues(draft: Draft, worded: Worded, kind: Kind) -> list[object]:
     """What a guesser could go by who does not reason."""
     form, order, _ = kind
+    if form == SELF:
+        # Its answer is known and cannot be balanced; the others are to be balanced without it.
+        return []
     return [
         ("form", form),
         ("people", draft.size),
@@ -138,9 +148,16 @@ def _first_mentions(worded: Worded) -> dict[str, int]:
     found: dict[str, int] = {}
     for premise in worded.reading.premises:
         text = premise.sentence.text
-        for name in sorted(entities(premise.formula), key=text.find):
+        for name in sorted(entities(premise.formula), key=lambda name: _place(name, text)):
             found.setdefault(name, len(found))
     return found
+
+
+def _place(name: str, text: str) -> int:
+    if len(name) > 1:
+        return text.find(name)
+    match = re.search(rf"\b{name}\b", text)
+    return match.start() if match else -1
 
 
 def _order(candidate: Candidate, mentions: Mapping[str, int]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from entailbench.errors import ConfigError
 from entailbench.logic.language.relations import RELATIONS
@@ -11,13 +12,17 @@ from entailbench.logic.puzzle import FAMILIES, Family
 from entailbench.logic.truth import CONTRADICTION, UNKNOWN, Truth
 from entailbench.records import ENTAILMENT
 
-__all__ = ["ANY_DEPTH", "GENERATOR", "SPEC", "VERSION", "Dials", "Spec"]
+__all__ = ["ANY_DEPTH", "GENERATOR", "SPEC", "VERSION", "WORDINGS", "Dials", "Spec", "Wording"]
+
+Wording = Literal["plain", "wide"]
+WORDINGS: tuple[Wording, ...] = ("plain", "wide")
 
 GENERATOR = "entailbench"
 VERSION = 2
 """Goes up whenever the same seed gives other rows."""
 
 PEOPLE = (3, 8)
+WIDE_PEOPLE = (2, 9)
 HOUSES = (3, 5)
 """A grid of more houses has more models than can be looked at, and a text too long for small models."""
 ANY_DEPTH = (1, 99)
@@ -30,7 +35,8 @@ class Dials:
     families: tuple[Family, ...] = FAMILIES
     """Of which families; each gets the same number of rows."""
     people: tuple[int, int] = PEOPLE
-    """How many people a puzzle has, within 3 to 8; of a grid, how many houses: what of the range lies within 3 to 5."""
+    """How many people a puzzle has, within 3 to 8, in wide wording without heights within 2 to 9; of a grid, how many
+    houses: what of the range lies within 3 to 5."""
     categories: tuple[int, int] = (3, 4)
     """How many kinds of thing a grid places (nationalities, pets …), within 3 to 5."""
     depth: tuple[int, int] = ANY_DEPTH
@@ -45,16 +51,23 @@ class Dials:
     """What comparisons compare."""
     questions: int = 4
     """At most so many questions are asked about one puzzle."""
+    wording: Wording = "plain"
+    """"wide" also draws what stands in puzzles found elsewhere: single letters and made-up names for people, a question
+    at the end of the text, spaces before signs, sentences of more facts, orders that fall into parts, questions
+    whether somebody is taller than themselves. For training: the wording of the package's puzzles is the plain one."""
 
     def __post_init__(self) -> None:
         problems = []
+        if self.wording not in WORDINGS:
+            problems.append(f"unknown wording {self.wording!r} (known: {', '.join(WORDINGS)})")
         known = {"family": FAMILIES, "relation": tuple(relation.name for relation in RELATIONS)}
         for kind, chosen in (("family", self.families), ("relation", self.relations)):
             if unknown := [name for name in chosen if name not in known[kind]]:
                 problems.append(f"unknown {kind} {', '.join(unknown)} (known: {', '.join(known[kind])})")
             if not chosen or len(set(chosen)) < len(chosen):
                 problems.append(f"name at least one {kind}, and none twice")
-        limits = {"people": PEOPLE, "categories": (3, 5), "depth": ANY_DEPTH, "distractors": (0, 6)}
+        people = WIDE_PEOPLE if self.wide and "heights" not in self.families else PEOPLE
+        limits = {"people": people, "categories": (3, 5), "depth": ANY_DEPTH, "distractors": (0, 6)}
         for name, (least, most) in limits.items():
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
@@ -72,6 +85,11 @@ class Dials:
             problems.append(f"a puzzle needs at least 1 question, got {self.questions}")
         if problems:
             raise ConfigError("; ".join(problems))
+
+    @property
+    def wide(self) -> bool:
+        """Whether the wording is wide."""
+        return self.wording == "wide"
 
     @property
     def houses(self) -> tuple[int, int]:

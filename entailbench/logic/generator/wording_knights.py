@@ -8,11 +8,13 @@ first wording of a form is the plain one.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from entailbench.logic.generator.draft import Candidate, Statement, Worded
-from entailbench.logic.generator.names import PRONOUNS
+from entailbench.logic.generator.names import pronoun
 from entailbench.logic.generator.spec import Dials
+from entailbench.logic.generator.style import draw_style
 from entailbench.logic.generator.wording_heights import COUNTS, listed
 
 if TYPE_CHECKING:
@@ -46,6 +48,12 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "exactly one": ("of {o0} and {o1}, exactly one is {k0}", "exactly one of {o0} and {o1} is {k0}"),
 }
 """How a claim is put after "says that"."""
+_MORE: dict[str, tuple[str, ...]] = {
+    "could say": ("{0} could claim that {1} {is1} {k0}", "{0} would tell you that {1} {is1} {k0}"),
+    "and": ("both {0} {is0} {k0} and {1} {is1} {k1}",),
+}
+WIDE_WORDINGS = {form: (*wordings, *_MORE.get(form, ())) for form, wordings in WORDINGS.items()}
+"""The same in wide wording."""
 SPEAKING = ("says that {}.", "claims that {}.", "tells you that {}.", "states that {}.")
 QUOTING = 'says: "{}."'
 OBJECTS = {"he": "him", "she": "her", "I": "me"}
@@ -59,10 +67,24 @@ MEETINGS = (
     "{names} are {count} inhabitants of the island.",
     "There are {count} people: {names}.",
 )
+WIDE_ISLANDS = (
+    "On an island, every inhabitant is a knight or a knave: knights always tell the truth, and knaves always lie.",
+    "Knaves always lie, and knights always tell the truth.",
+    "Every inhabitant of the island is either a knight, who always tells the truth, or a knave, who always lies.",
+)
+WIDE_MEETINGS = ("You meet {count} inhabitants of the island: {names}.", "{names} are inhabitants of the island.")
+ENDINGS = (
+    "Who is a knight and who is a knave?",
+    "Which of them are knights?",
+    "Can you find out who is a knave?",
+    "Determine who is a knight and who is a knave.",
+)
 
 
 def word(draft: KnightsDraft, rng: random.Random, dials: Dials) -> Worded:
     """A puzzle in English: what knights and knaves are, who there is, and who says what."""
+    if dials.wide:
+        return _word_widely(draft, rng, dials)
     people = draft.signature.people
     island, meeting = (
         rng.choice(chances) if rng.random() < dials.variety else chances[0] for chances in (ISLANDS, MEETINGS)
@@ -72,16 +94,38 @@ def word(draft: KnightsDraft, rng: random.Random, dials: Dials) -> Worded:
     return Worded.of(draft.signature, before, [_say(claim, rng, dials.variety) for claim in draft.claims])
 
 
-def ask(candidate: Candidate) -> str:
+def ask(candidate: Candidate, worded: Worded, rng: random.Random) -> str:
     """A question in English."""
-    return f"Is {candidate.about[0]} a {candidate.form}?"
+    style = worded.style
+    article = "the" if style.asks else "a"
+    return style.set(f"Is {style.asked(candidate.about[0])} {article} {candidate.form}?", rng)
 
 
-def _say(claim: Claim, rng: random.Random, variety: float) -> Statement:
-    wordings = WORDINGS[claim.form]
+def _word_widely(draft: KnightsDraft, rng: random.Random, dials: Dials) -> Worded:
+    """The same with more ways to say it, a question at the end of the text perhaps, and set in some style."""
+    people = draft.signature.people
+    style = draw_style(rng)
+    names = listed(rng.sample(people, len(people)))
+    meeting = rng.choice((*MEETINGS, *WIDE_MEETINGS)).format(names=names, count=COUNTS[len(people)])
+    before = [rng.choice((*ISLANDS, *WIDE_ISLANDS)), meeting]
+    ending = [rng.choice(ENDINGS)] if rng.random() < 0.6 else []
+    # Nobody is quoted where signs stand apart: the quotation marks would have to as well.
+    quoting = 0.0 if style.commas else 0.2
+    statements = [_say(claim, rng, dials.variety, WIDE_WORDINGS, quoting) for claim in draft.claims]
+    return Worded.of(draft.signature, [], statements).styled(style, rng, before, ending)
+
+
+def _say(
+    claim: Claim,
+    rng: random.Random,
+    variety: float,
+    known: Mapping[str, tuple[str, ...]] = WORDINGS,
+    quoting: float = 0.2,
+) -> Statement:
+    wordings = known[claim.form]
     number = rng.randrange(len(wordings)) if rng.random() < variety else 0
-    quoted = rng.random() < 0.2 * variety
-    speaker = "I" if quoted else PRONOUNS[claim.speaker]
+    quoted = rng.random() < quoting * variety
+    speaker = "I" if quoted else pronoun(claim.speaker)
     people = [speaker if person == claim.speaker else person for person in claim.about]
     words = {"self": speaker, "knows": "know" if quoted else "knows"}
     for place, person in enumerate(people):

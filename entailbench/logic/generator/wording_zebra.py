@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from entailbench.logic.formula import At, Formula, Not
 from entailbench.logic.generator.draft import Candidate, Statement, Worded
 from entailbench.logic.generator.grid import Clue, Thing
 from entailbench.logic.generator.spec import Dials
+from entailbench.logic.generator.style import Style, draw_style
 from entailbench.logic.generator.wording_heights import COUNTS, listed
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ __all__ = ["ask", "word"]
 
 T = TypeVar("T")
 
+LETTERS = "ABCDE"
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -32,18 +35,28 @@ def word(draft: ZebraDraft, rng: random.Random, dials: Dials) -> Worded:
     speaker = _Speaker(draft, rng, dials.variety)
     statements = [speaker.say(clue) for clue in draft.clues]
     numbered = rng.random() < 0.3
-    return Worded.of(draft.signature, _introduction(draft, rng, numbered), statements, numbered=numbered)
+    introduction = _introduction(draft, rng, numbered)
+    worded = Worded.of(draft.signature, introduction, statements, numbered=numbered)
+    # The text stays as it is: only its questions are set otherwise.
+    return replace(worded, style=draw_style(rng)) if dials.wide else worded
 
 
-def ask(draft: ZebraDraft, candidate: Candidate, rng: random.Random) -> str:
+def ask(draft: ZebraDraft, candidate: Candidate, worded: Worded, rng: random.Random) -> str:
     """A question in English."""
+    style = worded.style
+    return style.set(_asked(draft, candidate, style, rng), rng)
+
+
+def _asked(draft: ZebraDraft, candidate: Candidate, style: Style, rng: random.Random) -> str:
     one, *others = (_thing(draft, name) for name in candidate.about)
     speaker = _Speaker(draft, rng, 1.0)
     category = draft.categories[one[0]]
     if not others:
-        house = speaker.house(candidate.place, from_the_end=False)[0]
+        lettered = style.asks and rng.random() < 0.7
+        house = f"the house {LETTERS[candidate.place - 1]}" if lettered else ""
+        house = house or speaker.house(candidate.place, from_the_end=False)[0]
         if category.noun == "color" and rng.random() < 0.5:
-            return f"Is {house} {draft.name(one)}?"
+            return f"Is {draft.name(one)} {house}?" if lettered else f"Is {house} {draft.name(one)}?"
         if category.found and rng.random() < 0.5:
             thing, verb = rng.choice(category.found).format(draft.name(one)).split(" ", 1)
             be, rest = verb.split(" ", 1)

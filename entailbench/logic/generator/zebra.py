@@ -84,7 +84,7 @@ class ZebraDraft(Draft):
         """A question in words; see ``wording_zebra``."""
         from entailbench.logic.generator.wording_zebra import ask
 
-        return ask(self, candidate, rng)
+        return ask(self, candidate, worded, rng)
 
     def asked(self, candidate: Candidate) -> Formula:
         """The formula of a question."""
