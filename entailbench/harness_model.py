@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.model import LM
 
-from entailbench.decoding import decoding_of
+from entailbench.decoding import decoding_of, with_room_for
 from entailbench.errors import ModelError, PreflightError, UsageError
 from entailbench.plugins import create_plugin_manager
 from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
@@ -70,7 +70,7 @@ class HarnessModel(LM):  # type: ignore[misc]
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """One text per request, in order."""
         texts: dict[int, str] = {}
-        for decoding, indices in _by_decoding(requests).items():
+        for decoding, indices in self._by_decoding(requests).items():
             prompts = self._prompts([requests[i] for i in indices])
             answers: dict[str, Answer] = {}
             self._collect(self.model.generate(prompts, decoding), prompts, answers)
@@ -100,6 +100,13 @@ class HarnessModel(LM):  # type: ignore[misc]
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Not offered: entailment tasks generate or choose."""
         raise ModelError("entailbench models cannot run perplexity tasks (loglikelihood_rolling)")
+
+    def _by_decoding(self, requests: Sequence[Instance]) -> dict[Decoding, list[int]]:
+        groups: dict[Decoding, list[int]] = {}
+        for index, request in enumerate(requests):
+            decoding = decoding_of(with_room_for(self.model.answer_tokens, request.args[1]))
+            groups.setdefault(decoding, []).append(index)
+        return groups
 
     def _prompts(self, requests: Sequence[Instance]) -> list[Prompt]:
         seen: Counter[str] = Counter()
@@ -137,13 +144,6 @@ class HarnessModel(LM):  # type: ignore[misc]
 def _encodable(text: str) -> str:
     """Half an emoji, which an API may send, as its escape: nothing could write it to a file."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _by_decoding(requests: Sequence[Instance]) -> dict[Decoding, list[int]]:
-    groups: dict[Decoding, list[int]] = {}
-    for index, request in enumerate(requests):
-        groups.setdefault(decoding_of(request.args[1]), []).append(index)
-    return groups
 
 
 class EntailbenchLM(HarnessModel):

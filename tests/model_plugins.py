@@ -29,6 +29,9 @@ BEHAVIOURS: dict[str, Callable[[Prompt], str]] = {
     "inverted": lambda prompt: OTHER[prompt.doc["label"]],
     "always-yes": lambda prompt: ENTAILMENT,
     "mumbles": lambda prompt: "I would rather not say.",
+    "proves": lambda prompt: f"{prompt.doc['proof']}: {prompt.doc['label']}",
+    "proves-nothing": lambda prompt: f"{prompt.doc['proof']}: {OTHER[prompt.doc['label']]}",
+    "proves-half": lambda prompt: BEHAVIOURS["perfect" if prompt.doc_id % 2 else "proves"](prompt),
     "half-emoji": lambda prompt: "entailment \ud83d",
 }
 
@@ -38,6 +41,7 @@ class KnownOptions:
     behaviour: str
     order: str = "given"
     fail_after: int | None = None
+    answer_tokens: int | None = None
 
 
 class KnownModel(Model):
@@ -45,6 +49,7 @@ class KnownModel(Model):
 
     def __init__(self, options: KnownOptions) -> None:
         self.options = options
+        self.answer_tokens = options.answer_tokens
         self.closed = 0
         self.decodings: list[Decoding] = []
 

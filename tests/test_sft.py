@@ -79,7 +79,7 @@ def test_the_hash_knows_order_content_and_split(rows: list[tuple[str, str, str]]
 def test_training_samples_carry_the_test_prompts(registry: Registry) -> None:
     (loaded,), problems = load_tasks(["puzzte_generated"], task_paths(registry), split="train")
     assert problems == []
-    for pair, doc in zip(sft_pairs(loaded, 20), loaded.docs, strict=False):
+    for pair, doc in zip(sft_pairs(loaded, 20).pairs, loaded.docs, strict=False):
         assert pair.user == loaded.task.doc_to_text(doc)
         assert pair.instruction
         assert "\n\n" not in pair.instruction

@@ -14,18 +14,24 @@ if TYPE_CHECKING:
 
 
 @click.command("sft")
-@click.argument("name", default="lora")
+@click.argument("name", default="quick")
 @click.option("--out", type=click.Path(path_type=Path), default="data/sft-data", show_default=True)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with Puzzte's published files.")
+@click.option("--target", help='What the samples teach to write, e.g. "proof"; by default as the recipe says.')
 @config_option
 @click.pass_obj
-def command(plugins: Plugins, name: str, out: Path, data_dir: Path | None, config: Path | None) -> None:
+def command(
+    plugins: Plugins, name: str, out: Path, data_dir: Path | None, target: str | None, config: Path | None
+) -> None:
     """Write the samples that `entailbench finetune NAME` trains on, as train.json and val.json."""
-    from entailbench.finetune import FinetuneConfig, training_pairs
+    from entailbench.finetune import FinetuneConfig
     from entailbench.sft import write_pairs
+    from entailbench.training_data import training_data
 
     registry = registry_of(plugins, config)
-    chosen = FinetuneConfig(name=name, data_dir=data_folder(data_dir, registry))
-    train, validation = training_pairs(chosen, registry.spec(name), registry)
-    for path, pairs in zip(write_pairs(out, train, validation), (train, validation), strict=True):
+    chosen = FinetuneConfig(name=name, data_dir=data_folder(data_dir, registry), target=target)
+    data = training_data(chosen, registry.spec(name), registry)
+    for line in data.lines():
+        click.echo(line, err=True)
+    for path, pairs in zip(write_pairs(out, data.train, data.validation), (data.train, data.validation), strict=True):
         click.echo(f"{path}: {len(pairs):,} samples")

@@ -16,9 +16,15 @@ from entailbench.run_directory import RunDirectory, to_json
 __all__ = ["markdown", "render", "save"]
 
 HEADERS = ("model", "rows", "overall %", "entailment %", "not entailment %", "balanced %", "unparsed", "seconds")
+PROOFS = "valid proofs %"
+"""A column only of tables in which a model gives proofs."""
 NOTE = (
     "Accuracies in percent; balanced is the mean of the two class accuracies. "
     "An unparsed answer counts as wrong and is counted apart."
+)
+PROOF_NOTE = (
+    "A valid proof is one that the solver accepts, and that proves the label in the answer; the share is of all "
+    "answers, and – stands where a model gives no proofs."
 )
 
 
@@ -34,7 +40,8 @@ def render(report: Report, format: Format = "github") -> str:
     if format == "csv":
         return _csv(report)
     tables = [f"{task.title}\n\n{_table(task, format)}" for task in report.tasks]
-    return "\n\n".join(tables) + f"\n\n{NOTE}"
+    note = f"{NOTE} {PROOF_NOTE}" if any(map(_gives_proofs, report.tasks)) else NOTE
+    return "\n\n".join(tables) + f"\n\n{note}"
 
 
 def markdown(report: Report) -> str:
@@ -58,22 +65,28 @@ def save(report: Report) -> None:
 
 
 def _table(task: TaskResult, format: Format) -> str:
-    rows = [_cells(result) for result in (*task.models, task.constant)]
+    proofs = _gives_proofs(task)
+    headers = (*HEADERS[:-1], PROOFS, HEADERS[-1]) if proofs else HEADERS
     return tabulate(
-        rows,
-        headers=HEADERS,
+        [_cells(result, proofs) for result in (*task.models, task.constant)],
+        headers=headers,
         tablefmt=format,
         disable_numparse=True,
-        colalign=("left", *["right"] * (len(HEADERS) - 1)),
+        colalign=("left", *["right"] * (len(headers) - 1)),
     )
 
 
-def _cells(result: ModelResult) -> tuple[str, ...]:
+def _gives_proofs(task: TaskResult) -> bool:
+    return any(result.proof_validity is not None for result in task.models)
+
+
+def _cells(result: ModelResult, proofs: bool) -> tuple[str, ...]:
     return (
         _harmless(result.title),
         f"{result.rows:,}",
         *(_percent(share) for share in (result.overall, result.entailment, result.not_entailment, result.balanced)),
         f"{result.unparsed:,}",
+        *([_percent(result.proof_validity)] if proofs else []),
         "–" if result.seconds is None else f"{result.seconds:.1f}",
     )
 
@@ -89,7 +102,8 @@ def _percent(share: float | None) -> str:
 
 def _csv(report: Report) -> str:
     out = io.StringIO()
-    columns = ("rows", "overall", "entailment", "not_entailment", "balanced", "unparsed", "seconds")
+    proofs = ("proof_validity",) if any(map(_gives_proofs, report.tasks)) else ()
+    columns = ("rows", "overall", "entailment", "not_entailment", "balanced", "unparsed", *proofs, "leaked", "seconds")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("task", "split", "labels", "model", "served", *columns))
     for task in report.tasks:

@@ -9,8 +9,18 @@ from types import MappingProxyType
 from typing import Any
 
 from entailbench import ENTAILMENT, NOT_ENTAILMENT, UNPARSED, Label
+from entailbench_tasks.proof_answers import ProofAnswer, read_proof_answer
 
-__all__ = ["CONTRADICTION", "PUBLISHED_LABELS", "UNKNOWN", "read_answers", "read_label", "score_answer"]
+__all__ = [
+    "CONTRADICTION",
+    "PUBLISHED_LABELS",
+    "UNKNOWN",
+    "ReadAnswer",
+    "read_answers",
+    "read_label",
+    "read_proof",
+    "score_answer",
+]
 
 CONTRADICTION = "not entailment - contradiction"
 UNKNOWN = "not entailment - unknown"
@@ -51,30 +61,59 @@ REVERSING_WORDS = frozenset(
 """What turns "entailment" into something else."""
 
 
+class ReadAnswer(str):
+    """The label that was read, which also knows the answer that it was read from.
+
+    lm-eval hands a task's ``process_results`` nothing but what the filters made of an answer; to all else that sees
+    it, this is the label.
+    """
+
+    text: str
+
+    def __new__(cls, label: str, text: str = "") -> ReadAnswer:
+        """A label and the whole answer."""
+        made = super().__new__(cls, label)
+        made.text = text
+        return made
+
+
 def read_label(answer: str) -> Label:
     """The label that a model's free-text answer gives, or ``"unparsed"``.
 
-    The first line that says anything decides. Case, punctuation, quotes, Markdown and lead-ins such as
-    "Answer:" do not matter; "contradiction" and "unknown" are read as "not entailment". A line that
-    mentions both labels, negates the one it mentions, or merely talks about it, is unparsed. A line without
-    a label that begins with "yes" or "no" answers the question itself, which the labels are defined by.
+    The first line that says anything decides. A proof before the label does not matter (``proof_answers``). Case,
+    punctuation, quotes, Markdown and lead-ins such as "Answer:" do not matter; "contradiction" and "unknown" are
+    read as "not entailment". A line that mentions both labels, negates the one it mentions, or merely talks about
+    it, is unparsed. A line without a label that begins with "yes" or "no" answers the question itself, which the
+    labels are defined by.
     """
-    for line in answer.splitlines():
-        words = _normalised(line).split()
-        if any(word not in NAMING_WORDS and word not in (BREAK, DOUBT) for word in words):
-            return _read_words(words)
-    return UNPARSED
+    line, words = _first_line(answer)
+    proved = read_proof_answer(line)
+    return proved.label if proved else _read_words(words) if words else UNPARSED
 
 
-def read_answers(answers: Iterable[Sequence[str]], docs: Sequence[Mapping[str, Any]]) -> list[list[Label]]:
+def read_proof(answer: str) -> ProofAnswer | None:
+    """The proof and the label of an answer that gives both; None for any other."""
+    return read_proof_answer(_first_line(answer)[0])
+
+
+def read_answers(answers: Iterable[Sequence[str]], docs: Sequence[Mapping[str, Any]]) -> list[list[ReadAnswer]]:
     """lm-eval filter: ``read_label`` for every answer to every row."""
-    return [[read_label(answer) for answer in row] for row in answers]
+    return [[ReadAnswer(read_label(answer), answer) for answer in row] for row in answers]
 
 
 def score_answer(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """lm-eval ``process_results``: accuracy, where unparsed answers are wrong, and the share of those."""
     label = results[0]
     return {"acc": float(label == doc["label"]), "unparsed": float(label == UNPARSED)}
+
+
+def _first_line(answer: str) -> tuple[str, list[str]]:
+    """The first line that says anything, and its normalised words; empty where none does."""
+    for line in answer.splitlines():
+        words = _normalised(line).split()
+        if any(word not in NAMING_WORDS and word not in (BREAK, DOUBT) for word in words):
+            return line, words
+    return "", []
 
 
 def _normalised(line: str) -> str:

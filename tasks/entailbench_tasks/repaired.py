@@ -26,8 +26,9 @@ def load(split: str = "test", data_dir: str | os.PathLike[str] | None = None, **
 
     A row of ``puzzte`` and its ``label_published``; ``truth`` is the repaired label, ``label`` the binary label that
     it makes, ``checked`` whether the solver confirms it or cannot read the row ("confirmed" or "unchecked"),
-    ``proof`` the solver's. Rows that the solver contradicts are left out and counted. ``truth`` is
-    "non-entailment" where the published label does not say which kind, and neither does the solver.
+    ``proof`` the solver's, ``reading`` the name of the reading that it is from. Rows that the solver contradicts are
+    left out and counted. ``truth`` is "non-entailment" where the published label does not say which kind, and neither
+    does the solver.
 
     Args:
         split: one of ``puzzte.SPLITS``.
@@ -51,8 +52,10 @@ def load(split: str = "test", data_dir: str | os.PathLike[str] | None = None, **
     for document, one in zip(wanted, own, strict=True):
         if one.label is not None and one.outcome in ("confirmed", "unchecked"):
             label = PUBLISHED_LABELS[one.label]
-            proof = one.audited.verdict.proof if one.outcome == "confirmed" else ""
-            rows.append({**document, "label": label, "truth": one.label, "checked": one.outcome, "proof": proof})
+            verdict = one.audited.verdict
+            why = (verdict.proof, verdict.reading) if one.outcome == "confirmed" else ("", "")
+            own_columns = {"checked": one.outcome, "proof": why[0], "reading": why[1]}
+            rows.append({**document, "label": label, "truth": one.label, **own_columns})
     described = (
         f"{puzzte.source(data_dir)} ({' + '.join(splits)}), {len(rows):,} of {len(wanted):,} rows repaired: "
         f"{counts['confirmed']:,} confirmed by the solver, {counts['unchecked']:,} unchecked; left out: "

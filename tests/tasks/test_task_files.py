@@ -19,6 +19,8 @@ from entailbench_tasks.prompt import user_message
 FOLDER = Path(entailbench_tasks.__file__).parent
 TASKS = (
     "puzzte",
+    "puzzte_disjoint",
+    "puzzte_disjoint_mc",
     "puzzte_fresh",
     "puzzte_fresh_mc",
     "puzzte_generated",
@@ -26,7 +28,10 @@ TASKS = (
     "puzzte_mc",
     "puzzte_repaired",
     "puzzte_repaired_mc",
+    "puzzte_training",
     "puzzte_verified",
+    "puzzte_verified_disjoint",
+    "puzzte_verified_disjoint_mc",
     "puzzte_verified_mc",
 )
 ROWS = made_up_puzzte.rows(shift=1)
@@ -58,10 +63,19 @@ def test_every_file_is_a_listed_task_and_nothing_else_is() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_every_task_loads_every_split_it_declares(name: str, split: str, data_dir: Path) -> None:
-    found = manager(split=split, data_dir=str(data_dir), fresh_seed=1, fresh_count=2)
-    if name.startswith("puzzte_fresh") and split != "test":
-        with pytest.raises(UnknownNameError, match=r"unknown split .* \(known: test\)"):
+def test_every_task_loads_every_split_it_declares(
+    name: str, split: str, data_dir: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENTAILBENCH_HOME", str(home))
+    monkeypatch.setattr("entailbench.logic.generator.mixture.CHUNK_ROWS", 20)
+    found = manager(split=split, data_dir=str(data_dir), fresh_seed=1, fresh_count=2, heights=4, validation=4)
+    only = {"puzzte_fresh": ("test",), "puzzte_training": ("train", "validation")}.get(name.removesuffix("_mc"))
+    if only and split not in only:
+        with pytest.raises(UnknownNameError, match=rf"unknown split .* \(known: {', '.join(only)}\)"):
+            found.load([name])
+        return
+    if "disjoint" in name and split != "train":
+        with pytest.raises(DataError, match=r"of the 5 puzzles .* none belongs to the"):
             found.load([name])
         return
     task = found.load([name])["tasks"][name]
@@ -74,7 +88,7 @@ def test_every_task_loads_every_split_it_declares(name: str, split: str, data_di
     doc = docs[0]
     assert task.doc_to_text(doc) == user_message(doc)
     assert task.doc_to_target(doc) == doc["label"]
-    if not name.startswith(("puzzte_generated", "puzzte_fresh")):
+    if not name.startswith(("puzzte_generated", "puzzte_fresh", "puzzte_training")):
         assert doc["source"] == split
     if name.endswith("_mc"):
         assert task.OUTPUT_TYPE == "multiple_choice"
@@ -144,6 +158,8 @@ def test_lm_eval_s_own_results() -> None:
     )
     assert results["results"]["puzzte_generated"]["acc,label"] == 0.5
     assert results["results"]["puzzte_generated"]["unparsed,label"] == 0.1
+    assert results["results"]["puzzte_generated"]["proof_valid,label"] == 0.0
+    assert "proof_valid,none" not in results["results"]["puzzte_generated_mc"]
     assert results["results"]["puzzte_generated_mc"]["acc,none"] == 1.0
     for sample in results["samples"]["puzzte_generated"]:
         gold = sample["doc"]["label"]
@@ -177,21 +193,20 @@ def lm_eval_cli(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_plain_lm_eval_runs_a_real_model(tmp_path: Path, tiny_llama: Path) -> None:
+def test_plain_lm_eval_runs_a_real_model_and_reads_a_folder(tmp_path: Path, tiny_llama: Path, data_dir: Path) -> None:
     model = ["--model", "hf", "--model_args", f"pretrained={tiny_llama},dtype=float32", "--device", "cpu"]
-    tasks = ["--tasks", "puzzte_generated,puzzte_generated_mc", "--limit", "4", "--apply_chat_template"]
-    results = lm_eval_cli(tmp_path, *model, *tasks, "--log_samples", "--metadata", "split=validation")
+    names = ("puzzte", "puzzte_mc", "puzzte_generated", "puzzte_generated_mc")
+    tasks = ["--tasks", ",".join(names), "--limit", "4", "--apply_chat_template"]
+    metadata = ["--metadata", "split=validation", f"data_dir={data_dir}"]
+    limit = ["--gen_kwargs", "max_gen_toks=23"]
+    results = lm_eval_cli(tmp_path, *model, *tasks, "--log_samples", *metadata, *limit)
     assert results["n-samples"]["puzzte_generated"] == {"original": 900, "effective": 4}
-    assert set(results["results"]) == {"puzzte_generated", "puzzte_generated_mc"}
+    assert results["n-samples"]["puzzte"] == {"original": len(ROWS), "effective": 4}
+    assert set(results["results"]) == set(names)
+    arguments = results["configs"]["puzzte_generated"]["generation_kwargs"]
+    assert (arguments["max_gen_toks"], arguments["until"]) == (23, ["\n\n"])
+    assert results["results"]["puzzte_generated"]["proof_valid,label"] == 0.0
     samples = next(tmp_path.rglob("samples_puzzte_generated_2*.jsonl")).read_text().splitlines()
     sample = json.loads(samples[0])
     assert user_message(sample["doc"]) in sample["arguments"]["gen_args_0"]["arg_0"]
     assert sample["filtered_resps"][0] in (*LABELS, "unparsed")
-
-
-@pytest.mark.slow
-def test_plain_lm_eval_reads_the_folder_from_the_metadata(tmp_path: Path, data_dir: Path) -> None:
-    metadata = ["--metadata", "split=validation", f"data_dir={data_dir}"]
-    results = lm_eval_cli(tmp_path, "--model", "dummy", "--tasks", "puzzte,puzzte_mc", *metadata)
-    assert results["n-samples"]["puzzte"] == {"original": len(ROWS), "effective": len(ROWS)}
-    assert results["results"]["puzzte"]["unparsed,label"] == 1.0
