@@ -6,14 +6,16 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
 from entailbench import harness
-from entailbench.contracts import ResolvedModel, Shared
+from entailbench.contracts import Model, ResolvedModel, Shared
+from entailbench.decoding import with_room_for
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
+from entailbench.leaks import Leaks, find_leaks
 from entailbench.records import (
     Answer,
     CandidateScores,
@@ -51,6 +53,8 @@ class RunConfig:
     """A folder with the data set's published files, instead of the hub."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of the tasks' loaders."""
+    allow_leak: tuple[str, ...] = ()
+    """Models that may be run although they were trained on puzzles of the test; their figures are marked."""
 
 
 class Observer(Protocol):
@@ -74,6 +78,7 @@ class _Plan:
     models: tuple[ResolvedModel, ...]
     tasks: tuple[harness.LoadedTask, ...]
     shared: Shared
+    leaks: Leaks
 
 
 def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
@@ -95,14 +100,14 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
     try:
         for index, resolved in enumerate(plan.models):
             name = resolved.spec.name
-            identities[name] = _answer(resolved, plan.tasks, config.limit, directory, observer, evaluations)
+            identities[name] = _answer(resolved, plan, config.limit, directory, observer, evaluations)
             plan.shared.keep_only(later.context.root for later in plan.models[index + 1 :])
     except BaseException:
         observer.notify(f"what was answered so far is kept in {directory.path}")
         raise
     finally:
         plan.shared.keep_only(())
-    tasks = tuple(_tabulate(loaded, plan.models, evaluations, identities) for loaded in plan.tasks)
+    tasks = tuple(_tabulate(loaded, plan, evaluations, identities) for loaded in plan.tasks)
     return Report(directory=str(directory.path), tasks=tasks, identities=identities, versions=versions)
 
 
@@ -111,6 +116,11 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     problems: list[str] = []
     if not config.models:
         problems.append("no model was named: pass --models, for example --models base")
+    problems += [
+        f"--allow-leak names {name!r}, which is none of the models of this run ({', '.join(config.models)})"
+        for name in config.allow_leak
+        if name not in config.models
+    ]
     for kind, names in (("model", config.models), ("task", config.tasks)):
         problems += [f"{kind} {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     shared = Shared()
@@ -138,10 +148,13 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
             problems.append(
                 f"--limit {config.limit} is more than the {len(task.docs)} rows of {task.name!r}, split {task.split!r}"
             )
+    sound = [model for model in models if not model.problems()]
+    leaks = find_leaks(sound, tasks, config.limit, config.allow_leak, observer.notify)
+    problems += leaks.problems
     problems += _output_problems(registry.workspace / (config.output or "runs"))
     if problems:
         raise PreflightError(problems)
-    return _Plan(tuple(models), tuple(tasks), shared)
+    return _Plan(tuple(models), tuple(tasks), shared, leaks)
 
 
 def _task_problems(task: harness.LoadedTask, models: Sequence[ResolvedModel], limit: int | None) -> list[str]:
@@ -191,7 +204,7 @@ def _mounted_read_only(path: Path) -> bool:
 
 def _answer(
     resolved: ResolvedModel,
-    tasks: Sequence[harness.LoadedTask],
+    plan: _Plan,
     limit: int | None,
     directory: RunDirectory,
     observer: Observer,
@@ -199,10 +212,11 @@ def _answer(
 ) -> ModelIdentity:
     """Opens one model and runs it over all tasks; returns its identity as known afterwards."""
     name = resolved.spec.name
+    lineage = resolved.backend.lineage(resolved.options, resolved.context)
     observer.notify(f"opening {name}")
     model = resolved.open()
     try:
-        for loaded in tasks:
+        for loaded in plan.tasks:
             predictions = directory.predictions(name)
 
             def on_answer(
@@ -232,12 +246,21 @@ def _answer(
                 "name": name,
                 "identity": model.identity,
                 "options": repr(resolved.options),  # a backend's repr hides what is secret
-                "decoding": {task.name: task.task.config.generation_kwargs for task in tasks},
+                "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
+                "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
                 "source": resolved.spec.source,
+                "lineage": lineage,
             }
             directory.write(f"models/{name}.json", described)
         finally:
             model.close()
+
+
+def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:
+    """As lm-eval names them; None where nothing is generated."""
+    if task.scores_candidates:
+        return None
+    return with_room_for(model.answer_tokens, task.task.config.generation_kwargs or {})
 
 
 def _prediction(prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask) -> dict[str, Any]:
@@ -256,19 +279,19 @@ def _prediction(prompt: Prompt, answer: Answer | CandidateScores, loaded: harnes
 
 def _tabulate(
     loaded: harness.LoadedTask,
-    models: Sequence[ResolvedModel],
+    plan: _Plan,
     evaluations: Mapping[tuple[str, str], harness.Evaluation],
     identities: Mapping[str, ModelIdentity],
 ) -> TaskResult:
     results = []
     gold: list[str] = []
-    for resolved in models:
+    for resolved in plan.models:
         name = resolved.spec.name
         evaluation = evaluations[name, loaded.name]
         gold = [sample.gold for sample in evaluation.samples]
-        results.append(
-            _result(name, gold, [s.predicted for s in evaluation.samples], evaluation.seconds, identities[name])
-        )
+        found = _result(name, gold, [s.predicted for s in evaluation.samples], evaluation.seconds, identities[name])
+        validity, leaked = _proof_validity(evaluation.samples), plan.leaks.rows(name, loaded.name)
+        results.append(replace(found, proof_validity=validity, leaked=leaked))
     label, constant = best_constant(gold)
     baseline = _result(f'always "{label}"', gold, [label] * len(gold), None, None)
     return TaskResult(
@@ -280,6 +303,13 @@ def _tabulate(
         models=tuple(results),
         constant=baseline,
     )
+
+
+def _proof_validity(samples: Sequence[harness.Sample]) -> float | None:
+    """The share of all answers whose proof is valid; None where none of them gives a proof."""
+    if all(sample.proof is None for sample in samples):
+        return None
+    return sum(sample.proof is True for sample in samples) / len(samples)
 
 
 def _result(
@@ -294,6 +324,7 @@ def _result(
         not_entailment=found.not_entailment,
         balanced=found.balanced,
         unparsed=found.unparsed,
+        proof_validity=None,
         seconds=seconds,
         identity=identity,
     )

@@ -124,6 +124,53 @@ def test_decoding_is_the_tasks(workspace: Path, home: Path) -> None:
     assert (decoding.temperature, decoding.max_tokens, decoding.stop) == (0.0, 16, ("\n\n",))
 
 
+def test_a_model_that_needs_more_tokens_gets_them_and_no_other_does(workspace: Path, home: Path) -> None:
+    plugin = known_plugin(
+        lengthy={"behaviour": "proves", "answer_tokens": 300}, brief={"behaviour": "perfect", "answer_tokens": 4}
+    )
+    plugins = create_plugin_manager(environment={}, extra={"known": plugin})
+    registry = load_registry(plugins, workspace=workspace, home=home)
+    names = ("lengthy", "perfect", "brief")
+    run_quietly(registry, models=names, limit=2, output=Path("out"))
+    used = [model.decodings[0] for model in plugin.backend.opened]
+    assert [decoding.max_tokens for decoding in used] == [300, 16, 16]
+    assert {decoding.stop for decoding in used} == {("\n\n",)}
+    described = [json.loads((workspace / f"out/models/{name}.json").read_text())["decoding"] for name in names]
+    assert [one["puzzte_generated"]["max_gen_toks"] for one in described] == [300, 16, 16]
+    assert described[0]["puzzte_generated"]["until"] == ["\n\n"]
+
+
+def test_valid_proofs_are_counted_over_all_answers(registry: Registry, workspace: Path) -> None:
+    names = ("proves", "proves-nothing", "proves-half", "perfect")
+    report = run_quietly(registry, models=names, limit=8, output=Path("out"))
+    (result,) = report.tasks
+    assert [model.proof_validity for model in result.models] == [1.0, 0.0, 0.5, None]
+    assert [model.balanced for model in result.models] == [1.0, 0.0, 1.0, 1.0]
+    assert [model.unparsed for model in result.models] == [0, 0, 0, 0]
+    rows = [[cell.strip() for cell in line.split("|")] for line in render(report).splitlines() if "|" in line]
+    place = rows[0].index("valid proofs %")
+    assert [row[place] for row in rows[2:]] == ["100.0", "0.0", "50.0", "–", "–"]
+    assert "the solver accepts" in render(report)
+    assert "valid proofs %" in (workspace / "out/report.md").read_text()
+    head, *lines = (line.split(",") for line in render(report, "csv").splitlines())
+    assert [line[head.index("proof_validity")] for line in lines] == ["1.0", "0.0", "0.5", "", ""]
+    (results,) = (workspace / "out/lm_eval/proves-half").glob("results_*.json")
+    theirs = json.loads(results.read_text())["results"]["puzzte_generated"]
+    assert (theirs["proof_given,label"], theirs["proof_valid,label"]) == (0.5, 0.5)
+
+
+def test_without_proofs_no_table_speaks_of_them(registry: Registry) -> None:
+    report = run_quietly(registry, models=("perfect", "mumbles"), limit=4)
+    assert [model.proof_validity for model in report.tasks[0].models] == [None, None]
+    assert "proof" not in "".join(render(report, form).replace("proved by", "") for form in ("github", "latex", "csv"))
+
+
+def test_a_task_that_scores_candidates_knows_of_no_proofs(registry: Registry, workspace: Path) -> None:
+    report = run_quietly(registry, models=("perfect",), tasks=("puzzte_generated_mc",), limit=4, output=Path("out"))
+    assert report.tasks[0].models[0].proof_validity is None
+    assert json.loads((workspace / "out/models/perfect.json").read_text())["decoding"] == {"puzzte_generated_mc": None}
+
+
 def test_the_run_directory_holds_everything(registry: Registry, workspace: Path) -> None:
     report = run_quietly(registry, models=("perfect", "always-yes"), limit=6, output=Path("out"))
     out = workspace / "out"
@@ -188,11 +235,11 @@ def test_every_format_carries_the_numbers(registry: Registry) -> None:
 
 
 def test_all_problems_at_once_and_nothing_is_run(registry: Registry, workspace: Path) -> None:
-    found = problems(registry, models=("perfct", "gpt35", "lora"), tasks=("puzzte_generate", "puzzte"), limit=5)
+    found = problems(registry, models=("perfct", "gpt35", "quick"), tasks=("puzzte_generate", "puzzte"), limit=5)
     text = "\n".join(found)
     assert "unknown model 'perfct', did you mean 'perfect'?" in text
     assert "OPENAI_API_KEY" in text
-    assert "entailbench finetune lora" in text
+    assert "entailbench finetune quick" in text
     assert "unknown task 'puzzte_generate', did you mean 'puzzte_generated'?" in text
     assert "--data-dir" in text
     assert len(found) == 5

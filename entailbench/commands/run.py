@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path), help="The run directory.  [default: runs/<time>]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with Puzzte's published files.")
 @click.option("--fresh-seed", type=int, help="Seed of the task puzzte_fresh.  [default: $ENTAILBENCH_FRESH_SEED]")
+@click.option(
+    "--allow-leak", callback=names, help="Models to run although they were trained on puzzles of the test; marked."
+)
 @click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @config_option
@@ -35,6 +38,7 @@ def command(
     output: Path | None,
     data_dir: Path | None,
     fresh_seed: int | None,
+    allow_leak: tuple[str, ...],
     table_format: str,
     as_json: bool,
     config: Path | None,
@@ -56,6 +60,7 @@ def command(
         output=here / output if output else Path(defaults.output).expanduser() if defaults.output else None,
         data_dir=data_folder(data_dir, registry),
         metadata={} if fresh_seed is None else {"fresh_seed": fresh_seed},
+        allow_leak=allow_leak,
     )
     report = run(chosen, registry, TerminalObserver())
     save(report)
