@@ -43,7 +43,14 @@ class Losses:
 
 
 def run_litgpt(
-    directory: Path, config: Mapping[str, Any], work: Path, log: Path, steps: int, notify: Callable[[str], None]
+    directory: Path,
+    config: Mapping[str, Any],
+    work: Path,
+    log: Path,
+    steps: int,
+    notify: Callable[[str], None],
+    *,
+    on_cpu: bool = False,
 ) -> dict[str, int]:
     """Runs ``litgpt finetune_lora`` to its end and returns the figures it prints (see ``FACTS``).
 
@@ -54,6 +61,7 @@ def run_litgpt(
         log: where all its output is kept.
         steps: optimizer steps to come, for the progress.
         notify: gets a short line every few seconds.
+        on_cpu: whether a GPU, should there be one, is to be left alone.
 
     Raises:
         TrainingError: the process failed.
@@ -64,6 +72,8 @@ def run_litgpt(
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
     command = [sys.executable, "-m", "litgpt", "finetune_lora", str(directory), "--config", str(file)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    if on_cpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     figures: dict[str, int] = {}
     with log.open("w", encoding="utf-8") as record:
         # A group of its own, so that what litgpt starts in turn can be ended with it.

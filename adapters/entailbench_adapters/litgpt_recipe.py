@@ -1,31 +1,28 @@
-"""The recipe of the trainer ``litgpt-lora``, and the configuration that litgpt gets for it."""
+"""The recipe of the trainer ``litgpt-lora``, and what it means for so many samples on this machine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from entailbench import TrainingError, UnknownNameError
+from entailbench import TrainingError
 
 from .litgpt_checkpoint import TARGETS
-
-if TYPE_CHECKING:
-    from litgpt.prompts import PromptStyle
 
 CHAT = "chat"
 """The prompt style that is the base's own chat template."""
 MAX_WARMUP_STEPS = 100
-VALIDATION_BATCHES = 100
-"""Micro-batches per validation in between; the last one goes over everything."""
+INT8 = "bnb.int8-training"
+"""Quantization that computes in float16 and nothing else."""
 
 
 @dataclass(frozen=True)
 class LoraRecipe:
     """What ``[models.NAME.train]`` may say for ``trainer = "litgpt-lora"``."""
 
+    engine: Literal["packed", "litgpt"] = "packed"
+    """``packed``: litgpt's modules in our own loop over packs of tokens, resumable; ``litgpt``: its own command."""
     lora_r: int = 8
     """Rank, > 0."""
     lora_alpha: int = 16
@@ -43,16 +40,34 @@ class LoraRecipe:
     max_steps: int | None = None
     """Optimizer steps; training ends with the epochs or with these, whatever comes first."""
     micro_batch_size: int = 2
-    """Samples per forward pass."""
+    """Samples per forward pass of litgpt's loop. Ours packs as many as ``pack_tokens`` allow; micro-batches matter to
+    it for ``loss_average = "micro_batch"`` and for what an epoch leaves over."""
     global_batch_size: int = 32
     """Samples per optimizer step; a multiple of ``micro_batch_size``."""
+    batch_tokens: int | None = None
+    """Tokens per optimizer step, instead of ``global_batch_size``: whole samples until there are as many."""
+    pack_tokens: int | None = None
+    """Tokens of one forward pass, shared ones counted once; None is what suits the device."""
+    sharing: Literal["tree", "prefix", "none"] = "tree"
+    """What is computed once for several samples: every common beginning, the one that all have, or nothing."""
+    order: Literal["litgpt", "puzzle"] = "litgpt"
+    """Of the samples: shuffled as litgpt's loader does, or whole puzzles together, the puzzles shuffled."""
+    balance_classes: bool = False
+    """Whether samples of the rarer labels are repeated until an epoch has as many of each."""
+    loss_average: Literal["token", "micro_batch"] | None = None
+    """Over what a step's loss is the mean: all its answer tokens, or those of each micro-batch and then the
+    micro-batches, as litgpt does; None is the engine's: ``token`` for ours."""
     learning_rate: float = 3e-4
-    """Peak of AdamW's learning rate, which falls to 0 along a cosine."""
+    """Peak of AdamW's learning rate."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Of the learning rate after the warm-up: down to 0 along a cosine or a line, or as it is."""
+    max_grad_norm: float | None = 1.0
+    """Longer gradients are shortened to this; None or 0 clips none (and litgpt's own loop never does)."""
     weight_decay: float = 0.02
     warmup_steps: int | None = None
     """Steps of linear warm-up, at least 1; by default a tenth of all, at most 100."""
     precision: Literal["auto", "32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"] = "auto"
-    """``auto``: 32-true on a CPU, bf16-mixed on a GPU, bf16-true for a quantized base."""
+    """``auto``: 32-true on a CPU, bf16-mixed on a GPU, bf16-true for a quantized base (16-true for 8 bits)."""
     quantize: Literal["bnb.nf4", "bnb.nf4-dq", "bnb.fp4", "bnb.fp4-dq", "bnb.int8-training"] | None = None
     """Of the base during training; needs CUDA and bitsandbytes."""
     seed: int = 1337
@@ -64,7 +79,39 @@ class LoraRecipe:
     max_seq_length: int | None = None
     """Tokens a sample may have; by default the model's context. A longer one is an error, never cut."""
     eval_interval: int = 100
-    """Optimizer steps between validations."""
+    """Optimizer steps between validation losses."""
+    validate_every: int | None = None
+    """Optimizer steps between validations that let the model answer, which takes longer; None: only at the end, and
+    with ``early_stopping`` every ``eval_interval`` steps."""
+    early_stopping: bool = False
+    """Whether training ends when balanced accuracy on the validation samples rises no more; the best state is taken."""
+    patience: int = 3
+    """Validations in a row without a new best that ``early_stopping`` waits for."""
+    save_every_steps: int | None = None
+    """Optimizer steps between states that ``--resume`` can go on from; None leaves it to the minutes."""
+    save_every_minutes: float = 5.0
+    """Minutes between such states; 0 leaves it to the steps."""
+    compile: Literal["auto"] | bool = "auto"
+    """Whether torch compiles the model's blocks first, which takes a minute; ``auto``: on a GPU, not quantized."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; ``auto`` takes a GPU if there is one."""
+    logger: Literal["none", "tensorboard", "wandb"] = "none"
+    """Where curves go besides ``losses.csv``."""
+
+    @property
+    def averages(self) -> Literal["token", "micro_batch"]:
+        """``loss_average``, or the engine's where the recipe leaves it open."""
+        return self.loss_average or ("micro_batch" if self.engine == "litgpt" else "token")
+
+    @property
+    def clip(self) -> float | None:
+        """The norm that gradients are shortened to, or None."""
+        return self.max_grad_norm or None
+
+    @property
+    def answers_every(self) -> int | None:
+        """Steps between validations that let the model answer; None for the last one alone."""
+        return self.validate_every or (self.eval_interval if self.early_stopping else None)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -98,10 +145,20 @@ def schedule(recipe: LoraRecipe, samples: int) -> Schedule:
         )
     # litgpt lays its cosine over this many steps; the few that left-over samples add would climb up again.
     steps = min(recipe.epochs * per_epoch, recipe.max_steps or recipe.epochs * per_epoch)
+    return Schedule(per_step, steps, warmup_of(recipe, steps, samples))
+
+
+def warmup_of(recipe: LoraRecipe, steps: int, samples: int) -> int:
+    """Steps of warm-up in a training of so many steps, which that many samples make.
+
+    Raises:
+        TrainingError: the warm-up would take all of them.
+    """
+    size = "global_batch_size" if recipe.batch_tokens is None else "batch_tokens"
     if steps == 1:
         raise TrainingError(
             f"{samples} samples make 1 step in all, and the first is warm-up: raise epochs, max_steps or the number of "
-            "samples, or lower global_batch_size"
+            f"samples, or lower {size}"
         )
     warmup = recipe.warmup_steps
     if warmup is None:
@@ -109,125 +166,42 @@ def schedule(recipe: LoraRecipe, samples: int) -> Schedule:
     if warmup >= steps:
         raise TrainingError(
             f"warmup_steps = {warmup}, and {samples} samples make {steps} steps in all: the warm-up must be shorter; "
-            "train longer, or with a smaller global_batch_size or warmup_steps"
+            f"train longer, or with a smaller {size} or warmup_steps"
         )
-    return Schedule(per_step, steps, warmup)
+    return warmup
 
 
-def litgpt_settings(
-    recipe: LoraRecipe, plan: Schedule, style: PromptStyle, precision: str, work: Path, *, validates: bool
-) -> dict[str, Any]:
-    """The configuration file for ``litgpt finetune_lora``: everything said, nothing left to its defaults."""
-    return {
-        "out_dir": str(work / "out"),
-        "precision": precision,
-        "quantize": recipe.quantize,
-        "devices": 1,
-        "num_nodes": 1,
-        "lora_r": recipe.lora_r,
-        "lora_alpha": recipe.lora_alpha,
-        "lora_dropout": recipe.lora_dropout,
-        **{f"lora_{target}": target in recipe.targets for target in TARGETS},
-        "data": {
-            "class_path": "litgpt.data.JSON",
-            "init_args": {
-                "json_path": str(work / "sft-data"),
-                "mask_prompt": recipe.mask_prompt,
-                "prompt_style": {"class_path": f"litgpt.prompts.{type(style).__name__}"},
-                "ignore_index": -100,
-                "seed": recipe.seed,
-                # Four processes that each tokenize a few hundred short texts cost more than they save.
-                "num_workers": 0,
-            },
-        },
-        "train": {
-            "save_interval": None,
-            "log_interval": 1,
-            "global_batch_size": recipe.global_batch_size,
-            "micro_batch_size": recipe.micro_batch_size,
-            "lr_warmup_steps": plan.warmup_steps,
-            "epochs": recipe.epochs,
-            "max_steps": plan.steps,
-            "max_seq_length": recipe.max_seq_length,
-        },
-        "eval": {
-            "interval": recipe.eval_interval if validates else plan.steps + 1,
-            # With more, litgpt may skip its sample generation, and then leaves the model without dropout.
-            "max_new_tokens": 1,
-            "max_iters": VALIDATION_BATCHES,
-            "initial_validation": False,
-            "final_validation": validates,
-            "evaluate_example": "first",
-        },
-        # Spelt out because the bare name "AdamW" would mean a learning rate of 1e-3.
-        "optimizer": {
-            "class_path": "torch.optim.AdamW",
-            "init_args": {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay},
-        },
-        "logger_name": "csv",
-        "seed": recipe.seed,
-    }
-
-
-def recipe_problems(recipe: LoraRecipe) -> Iterator[str]:
-    """What is wrong with the recipe's values and how they go together, one sentence each."""
-    from .prompt_template import named_style
-
-    at_least_one = ("lora_r", "lora_alpha", "epochs", "micro_batch_size", "global_batch_size", "eval_interval")
-    for key in (*at_least_one, "max_steps", "warmup_steps", "max_seq_length"):
-        value = getattr(recipe, key)
-        if value is not None and value < 1:
-            yield f"{key} = {value}: it must be at least 1"
-    if recipe.micro_batch_size > 0 and recipe.global_batch_size % recipe.micro_batch_size:
-        yield (
-            f"global_batch_size = {recipe.global_batch_size} is not a multiple of "
-            f"micro_batch_size = {recipe.micro_batch_size}"
-        )
-    if not recipe.targets:
-        yield f"no LoRA target is enabled: set at least one of {', '.join(f'lora_{target}' for target in TARGETS)}"
-    if not 0 <= recipe.lora_dropout < 1:
-        yield f"lora_dropout = {recipe.lora_dropout}: it must be at least 0 and below 1"
-    if not 0 < recipe.learning_rate < math.inf:
-        yield f"learning_rate = {recipe.learning_rate}: it must be above 0"
-    if not 0 <= recipe.weight_decay < math.inf:
-        yield f"weight_decay = {recipe.weight_decay}: it must not be negative"
-    if not 0 <= recipe.seed < 2**32:
-        yield f"seed = {recipe.seed}: it must be at least 0 and below 2**32"
-    if recipe.max_steps is not None and recipe.warmup_steps is not None and recipe.warmup_steps >= recipe.max_steps:
-        yield f"warmup_steps = {recipe.warmup_steps} is not less than max_steps = {recipe.max_steps}"
-    if recipe.prompt_style != CHAT:
-        try:
-            named_style(recipe.prompt_style)
-        except UnknownNameError as error:
-            yield str(error)
-
-
-def hardware_problems(recipe: LoraRecipe) -> Iterator[str]:
-    """What the recipe asks for and this machine does not have, one sentence each."""
-    from importlib.util import find_spec
-
+def device_here(recipe: LoraRecipe) -> Literal["cpu", "cuda"]:
+    """The device that the recipe means on this machine."""
     import torch
 
-    if recipe.quantize is not None:
-        if not torch.cuda.is_available():
-            yield f"quantize = {recipe.quantize!r} needs a CUDA GPU, and there is none here"
-        elif find_spec("bitsandbytes") is None:
-            yield f"quantize = {recipe.quantize!r} needs a package that is not installed: pip install bitsandbytes"
-        if recipe.precision.endswith("mixed"):
-            yield f"quantize = {recipe.quantize!r} does not go with precision = {recipe.precision!r}; use bf16-true"
-    if recipe.precision in ("16-true", "16-mixed") and not torch.cuda.is_available():
-        yield f"precision = {recipe.precision!r} needs a CUDA GPU; on a CPU use 32-true or bf16-true"
-    if recipe.precision.startswith("bf16") and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
-        yield f"precision = {recipe.precision!r}: this GPU has no bfloat16; use 16-mixed or 32-true"
+    if recipe.device != "auto":
+        return recipe.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def compiles_here(recipe: LoraRecipe) -> bool:
+    """Whether the recipe means compiled blocks on this machine."""
+    if recipe.compile != "auto":
+        return recipe.compile
+    return device_here(recipe) == "cuda" and recipe.quantize is None
 
 
 def precision_here(recipe: LoraRecipe) -> str:
     """The precision that the recipe means on this machine."""
-    import torch
 
     if recipe.precision != "auto":
         return recipe.precision
-    if not torch.cuda.is_available():
+    if recipe.quantize == INT8:
+        return "16-true"
+    if device_here(recipe) == "cpu":
         return "32-true"
-    width = "bf16" if torch.cuda.is_bf16_supported() else "16"
+    width = "bf16" if has_bf16() else "16"
     return f"{width}-true" if recipe.quantize else f"{width}-mixed"
+
+
+def has_bf16() -> bool:
+    """Whether the GPU computes in bfloat16 by itself; torch also counts those that only emulate it, slowly."""
+    import torch
+
+    return torch.cuda.is_bf16_supported(including_emulation=False)

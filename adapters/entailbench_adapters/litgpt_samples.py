@@ -26,6 +26,8 @@ class SampleSizes:
     """Tokens of the longest sample, prompt and answer together."""
     total: int
     """Tokens of all samples, without padding."""
+    longest_answer: int
+    """Tokens of the longest answer with its EOS."""
 
 
 def litgpt_rows(
@@ -83,7 +85,7 @@ def check_samples(
     from litgpt.tokenizer import Tokenizer
 
     litgpt_tokenizer = Tokenizer(litgpt_directory)
-    longest = total = 0
+    longest = total = longest_answer = 0
     for number, (pair, row) in enumerate(zip(pairs, rows, strict=True)):
         where = f"{split} sample {number}"
         if not pair.output:
@@ -106,4 +108,5 @@ def check_samples(
                 f"{limit} and would cut it: leave it out, or raise the limit"
             )
         longest, total = max(longest, length), total + length
-    return SampleSizes(longest, total)
+        longest_answer = max(longest_answer, len(answer))
+    return SampleSizes(longest, total, longest_answer)

@@ -1,4 +1,4 @@
-"""The ``litgpt-lora`` trainer, through litgpt's real command: what it trains on, what it writes, how it fails."""
+"""The ``litgpt-lora`` trainer, above all with litgpt's real command: what it trains on and writes, how it fails."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ from entailbench_adapters.hf import HfBackend
 from entailbench_adapters.hf_weights import EMBEDDED, HfOptions, locate
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
 from entailbench_adapters.litgpt_base import Base, base_of
-from entailbench_adapters.litgpt_checkpoint import PromptRecord, load_weights, read_record
-from entailbench_adapters.litgpt_lora import LitgptLoraTrainer, litgpt_form, trained_tokenizer, training_view
+from entailbench_adapters.litgpt_checkpoint import load_weights
+from entailbench_adapters.litgpt_engine import training_view
+from entailbench_adapters.litgpt_lora import LitgptLoraTrainer
 from entailbench_adapters.litgpt_process import differences, read_losses
 from entailbench_adapters.litgpt_recipe import LoraRecipe, schedule
 from entailbench_adapters.litgpt_samples import check_samples, litgpt_rows
+from entailbench_adapters.litgpt_start import litgpt_form, trained_tokenizer
+from entailbench_adapters.prompt_record import read_record
 from entailbench_adapters.prompt_template import named_style
 from tiny_litgpt import litgpt_logits, make_litgpt_base, resolved
 from tiny_models import make_tiny_llama
@@ -46,6 +49,7 @@ PAIRS = tuple(
     for i in range(12)
 )
 RECIPE = LoraRecipe(
+    engine="litgpt",
     lora_r=4,
     lora_alpha=12,
     lora_key=True,
@@ -89,6 +93,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def chat(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(tmp_path_factory.mktemp("chat"), tiny, RECIPE)
+
+
+@pytest.fixture(scope="module")
+def packed(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(tmp_path_factory.mktemp("packed"), tiny, replace(RECIPE, engine="packed"))
+
+
+@pytest.fixture(scope="module")
+def packed_alpaca(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    recipe = replace(RECIPE, engine="packed", prompt_style="alpaca")
+    return train(tmp_path_factory.mktemp("packed-alpaca"), tiny, recipe)
 
 
 @pytest.fixture(scope="module")
@@ -139,27 +154,45 @@ def test_the_checkpoint_is_small_and_complete(chat: Trained) -> None:
     assert "Verifying settings" in (chat.out / "train.log").read_text()
 
 
+def test_both_engines_leave_the_same_files_and_hyperparameters(chat: Trained, packed: Trained) -> None:
+    own = {"train.log", "metrics.csv"}
+    assert {path.name for path in chat.out.iterdir()} - own <= {path.name for path in packed.out.iterdir()}
+    theirs, ours = (yaml.safe_load((each.out / "hyperparameters.yaml").read_text()) for each in (chat, packed))
+    for settings in (theirs, ours):
+        # Where each of them worked.
+        settings.pop("out_dir")
+        settings.pop("checkpoint_dir")
+        settings["data"]["init_args"].pop("json_path")
+    assert not list(differences(ours, theirs))
+    for name in ("model_config.yaml", "prompt_style.yaml", "tokenizer_config.json"):
+        assert (chat.out / name).read_bytes() == (packed.out / name).read_bytes()
+
+
 def test_progress_is_told_in_short_lines(chat: Trained) -> None:
     assert any(note.startswith("step 3/3, loss ") for note in chat.notes)
     assert all("\n" not in note and len(note) < 160 for note in chat.notes)
 
 
+@pytest.mark.parametrize("engine", ["litgpt", "packed"])
 @pytest.mark.parametrize("style", ["chat", "alpaca"])
 def test_the_backend_opens_it_and_sends_the_prompt_it_was_trained_on(
-    request: pytest.FixtureRequest, style: str, tiny: Path
+    request: pytest.FixtureRequest, style: str, engine: str, tiny: Path
 ) -> None:
-    trained: Trained = request.getfixturevalue(style)
+    fixtures = {"chat": "packed", "alpaca": "packed_alpaca"} if engine == "packed" else {}
+    trained: Trained = request.getfixturevalue(fixtures.get(style, style))
     backend = LitgptBackend()
     assert not list(backend.check(LitgptOptions(), trained.context))
     model = backend.open(LitgptOptions(), trained.context)
     text = model.render([Message("user", PAIRS[0].user)])
+    record = read_record(trained.out)
+    assert record is not None
     if style == "chat":
         base = HfBackend().open(HfOptions(str(tiny)), trained.context)
         assert text == base.render([Message("user", PAIRS[0].user)])
-        assert read_record(trained.out) == PromptRecord("chat", bos=True)
+        assert (record.prompt_style, record.bos, record.target) == ("chat", True, "label")
     else:
         assert text == named_style("alpaca").apply(prompt=PAIRS[0].instruction, input=PAIRS[0].input)
-        assert read_record(trained.out) == PromptRecord("alpaca", bos=False)
+        assert (record.prompt_style, record.bos, record.target) == ("alpaca", False, "label")
     (answer,) = model.generate([Prompt("a", "t", 0, (), text)], Decoding(max_tokens=4))
     assert answer.prompt_id == "a"
     # Trained to answer, it must find the answers likelier than the base does.
@@ -309,6 +342,9 @@ def test_a_sound_recipe_has_no_problems(over_base: OpenContext) -> None:
         ({"learning_rate": 0.0}, "learning_rate = 0.0"),
         ({"seed": -1}, "seed = -1"),
         ({"prompt_style": "alpacca"}, "did you mean 'alpaca'"),
+        ({"batch_tokens": 0}, "batch_tokens = 0"),
+        ({"max_grad_norm": -1.0}, "max_grad_norm = -1.0: it must not be negative"),
+        ({"patience": 0}, "patience = 0"),
     ],
 )
 def test_a_mistaken_recipe(over_base: OpenContext, changes: dict[str, Any], message: str) -> None:
@@ -317,11 +353,43 @@ def test_a_mistaken_recipe(over_base: OpenContext, changes: dict[str, Any], mess
     assert message in problems[0]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_tokens": 4096},
+        {"pack_tokens": 4096},
+        {"sharing": "prefix"},
+        {"order": "puzzle"},
+        {"balance_classes": True},
+        {"loss_average": "token"},
+        {"schedule": "linear"},
+        {"max_grad_norm": 0.5},
+        {"validate_every": 5},
+        {"early_stopping": True},
+        {"save_every_steps": 5},
+        {"compile": True},
+        {"logger": "tensorboard"},
+    ],
+)
+def test_what_litgpts_own_loop_cannot_do_is_refused(over_base: OpenContext, changes: dict[str, Any]) -> None:
+    (problem, *rest) = TRAINER.check(LoraRecipe(engine="litgpt", **changes), over_base)
+    assert f"{next(iter(changes))} = " in problem
+    assert 'nothing that litgpt\'s own loop does: remove it, or use engine = "packed"' in problem
+    assert not [one for one in rest if "not installed" not in one]
+
+
+def test_what_litgpts_own_loop_does_anyway_may_be_said(over_base: OpenContext) -> None:
+    said = {"sharing": "none", "loss_average": "micro_batch", "max_grad_norm": 0, "order": "litgpt", "compile": False}
+    assert not list(TRAINER.check(LoraRecipe(engine="litgpt", **said), over_base))  # type: ignore[arg-type]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="these work on a GPU")
-@pytest.mark.parametrize("changes", [{"quantize": "bnb.nf4"}, {"precision": "16-true"}, {"precision": "16-mixed"}])
+@pytest.mark.parametrize(
+    "changes", [{"quantize": "bnb.nf4"}, {"precision": "16-true"}, {"precision": "16-mixed"}, {"device": "cuda"}]
+)
 def test_what_needs_a_gpu(over_base: OpenContext, changes: dict[str, Any]) -> None:
     (problem,) = TRAINER.check(replace(LoraRecipe(), **changes), over_base)
-    assert "needs a CUDA GPU" in problem
+    assert "needs a CUDA GPU" in problem or "there is no CUDA GPU here" in problem
 
 
 def test_a_base_that_cannot_be_trained_on(
