@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
-import os
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from entailbench import harness
-from entailbench.contracts import OpenContext, Trainer, TrainingJob, TrainingOutcome
-from entailbench.errors import ConfigError, EntailbenchError, PreflightError, TrainingError, UsageError
+from entailbench.contracts import OpenContext, Trainer, TrainingJob, TrainingOutcome, TrainingOutline
+from entailbench.errors import EntailbenchError, PreflightError, TrainingError, UsageError
+from entailbench.lineage import commit_of
+from entailbench.overlap import PUZZLES_NAME, Overlap, puzzles_of_pairs, puzzles_to_json
 from entailbench.records import ModelSpec, SftPair
 from entailbench.registry import LINEAGE_NAME, Registry
 from entailbench.run_directory import to_json, write_atomically
-from entailbench.runner import task_paths
-from entailbench.sft import hash_pairs, read_pairs
+from entailbench.sft import hash_pairs
+from entailbench.training_data import TrainingData, training_data
+from entailbench.training_folder import TrainingFolder, changes
+from entailbench.training_leaks import training_leaks
 
-__all__ = ["FinetuneConfig", "Finetuned", "finetune", "training_pairs"]
-
-VALIDATION_SHARE = 0.05
-"""Of a ``--data`` file without a validation file of its own: its last samples."""
+__all__ = ["FinetuneConfig", "Finetuned", "finetune", "outline", "training_pairs"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,15 @@ class FinetuneConfig:
     data_dir: Path | None = None
     """A folder with the data set's published files, for tasks that need one."""
     overwrite: bool = False
-    """Replace an earlier checkpoint of this name."""
+    """Replace an earlier checkpoint of this name, or one that was begun."""
+    resume: bool = False
+    """Go on with the training of this name that was begun."""
+    target: str | None = None
+    """What the samples teach to write, instead of the recipe's ``target``."""
+    original_split: bool = False
+    """Take the data set's splits as they were published, though they share puzzles; the model is marked leaked."""
+    allow_leak: bool = False
+    """Train also where validation or test samples are about puzzles of the training samples."""
 
 
 @dataclass(frozen=True)
@@ -52,89 +59,140 @@ class Finetuned:
     lineage: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A training of which all that can be checked beforehand is found sound."""
+
+    spec: ModelSpec
+    trainer: Trainer
+    recipe: Any
+    data: TrainingData
+    job: TrainingJob
+    outline: TrainingOutline
+    folder: TrainingFolder
+    overlaps: Mapping[str, Overlap]
+
+
+def outline(config: FinetuneConfig, registry: Registry, notify: Callable[[str], None]) -> TrainingOutline:
+    """What ``finetune`` would do; checks everything and writes nothing.
+
+    Raises:
+        PreflightError: all the reasons why it cannot work.
+    """
+    return _prepare(config, registry, notify, writes=False).outline
+
+
 def finetune(config: FinetuneConfig, registry: Registry, notify: Callable[[str], None]) -> Finetuned:
     """Trains ``config.name`` as its recipe says; ``run --models NAME`` opens the result.
 
     Raises:
-        PreflightError: all the reasons why it cannot work, before anything heavy is loaded.
+        PreflightError: all the reasons why it cannot work, before anything is computed.
         TrainingError: it had begun and failed; an earlier checkpoint of this name is untouched.
+        KeyboardInterrupt: the user stopped it; what can be gone on with is kept.
     """
-    spec = registry.spec(config.name)
-    trainer, recipe = registry.recipe(spec)
-    context = registry.resolve(spec.name, notify=notify).context
-    target = registry.checkpoint(spec.name)
-    problems = _problems(trainer, recipe, context)
-    if target.exists() and not config.overwrite:
-        problems.append(f"{target} already exists: pass --overwrite to train {spec.name!r} anew")
-    train: tuple[SftPair, ...] = ()
-    validation: tuple[SftPair, ...] = ()
-    try:
-        train, validation = training_pairs(config, spec, registry)
-    except EntailbenchError as error:
-        problems.append(str(error))
-    if problems:
-        raise PreflightError(problems)
-    notify(f"training {spec.name} on {len(train):,} samples, {len(validation):,} for validation")
-    partial = target.with_name(f".{spec.name}.partial-{os.getpid()}")
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(f"cannot write the checkpoint to {target.parent}: {error.strerror}") from error
-    try:
-        outcome = trainer.train(recipe, TrainingJob(context, train, validation, partial))
-        lineage = _lineage(config, spec, recipe, train, validation, outcome)
-        write_atomically(partial / LINEAGE_NAME, to_json(lineage, indent=2) + "\n")
-    except TrainingError as error:
-        # The log in there says why; the name shows that it is no checkpoint.
-        failed = target.with_name(f".{spec.name}.failed")
-        shutil.rmtree(failed, ignore_errors=True)
-        partial.rename(failed)
-        message = str(error).replace(str(partial), str(failed))
-        raise TrainingError(f"{message}; what was written is kept in {failed}") from error
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if target.exists():
-        old = target.with_name(f".{spec.name}.old-{os.getpid()}")
-        target.rename(old)
-        partial.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        partial.rename(target)
-    return Finetuned(target, lineage)
+    prepared = _prepare(config, registry, notify, writes=True)
+    name, folder = prepared.spec.name, prepared.folder
+    with folder:
+        described = _described(prepared, config)
+        if config.resume:
+            _check_same(folder.begun_job(), described, name)
+        else:
+            if folder.unfinished and not config.overwrite:
+                # It was not there when everything else was checked.
+                raise UsageError(_unfinished(folder))
+            folder.begin(described)
+        for line in prepared.outline.lines:
+            notify(line)
+        try:
+            outcome = prepared.trainer.train(prepared.recipe, prepared.job)
+            lineage = _lineage(config, prepared, outcome, registry)
+            puzzles = puzzles_to_json(puzzles_of_pairs(prepared.data.train))
+            write_atomically(folder.checkpoint / PUZZLES_NAME, puzzles)
+            write_atomically(folder.checkpoint / LINEAGE_NAME, to_json(lineage, indent=2) + "\n")
+            folder.finish()
+        except TrainingError as error:
+            said, left = str(error), _what_is_left(folder)
+            if not folder.checkpoint.exists():
+                said = said.replace(str(folder.checkpoint), str(folder.failed))
+            raise TrainingError(f"{said}{left}") from error
+        except KeyboardInterrupt as stop:
+            said = f"{stop}: " if str(stop) else ""
+            if folder.unfinished:
+                notify(f"{said}the same command with --resume goes on, with --overwrite it begins anew")
+            raise
+    return Finetuned(folder.target, lineage)
 
 
 def training_pairs(
     config: FinetuneConfig, spec: ModelSpec, registry: Registry
 ) -> tuple[tuple[SftPair, ...], tuple[SftPair, ...]]:
-    """Training and validation samples: from ``--data``, else from the recipe's task.
+    """Training and validation samples; see ``training_data``."""
+    data = training_data(config, spec, registry)
+    return data.train, data.validation
 
-    Raises:
-        UsageError: the data is missing, malformed or too small.
-    """
-    if config.data is not None:
-        pairs = read_pairs(config.data)
-        if config.validation_data is not None:
-            return pairs, read_pairs(config.validation_data)
-        held_out = max(1, math.ceil(len(pairs) * VALIDATION_SHARE))
-        if len(pairs) <= held_out:
-            raise UsageError(f"{config.data} has {len(pairs)} samples: too few to train on and to validate with")
-        return pairs[:-held_out], pairs[-held_out:]
-    if spec.train is None or spec.train.task is None:
-        raise ConfigError(
-            f"model {spec.name!r} has no training data: set `task` in [models.{spec.name}.train], or pass --data FILE"
-        )
-    loaded = {}
-    for split in ("train", "validation"):
-        metadata = {"data_dir": str(registry.workspace / config.data_dir) if config.data_dir else None}
-        tasks, problems = harness.load_tasks([spec.train.task], task_paths(registry), split=split, metadata=metadata)
-        if problems:
-            raise PreflightError(problems)
-        loaded[split] = tasks[0]
-    return (
-        harness.sft_pairs(loaded["train"], spec.train.samples),
-        harness.sft_pairs(loaded["validation"], spec.train.validation_samples),
+
+def _prepare(config: FinetuneConfig, registry: Registry, notify: Callable[[str], None], *, writes: bool) -> _Prepared:
+    spec = registry.spec(config.name)
+    trainer, recipe = registry.recipe(spec)
+    context = registry.resolve(spec.name, notify=notify).context
+    folder = TrainingFolder(registry.checkpoint(spec.name))
+    problems = _folder_problems(config, folder, trainer) if writes else []
+    problems += _problems(trainer, recipe, context)
+    data = None
+    try:
+        data = training_data(config, spec, registry)
+    except EntailbenchError as error:
+        problems.append(str(error))
+    if problems or data is None:
+        raise PreflightError(problems)
+    for line in data.lines():
+        notify(line)
+    overlaps = training_leaks(data, config, registry, allowed=config.allow_leak, notify=notify)
+    job = TrainingJob(
+        context,
+        data.train,
+        data.validation,
+        folder.checkpoint,
+        resume=config.resume,
+        read_answer=data.read_answer,
+        target=data.target,
+        work=folder.work,
     )
+    return _Prepared(spec, trainer, recipe, data, job, trainer.outline(recipe, job), folder, overlaps)
+
+
+def _folder_problems(config: FinetuneConfig, folder: TrainingFolder, trainer: Trainer) -> list[str]:
+    name, target = config.name, folder.target
+    if config.resume and config.overwrite:
+        return ["--resume goes on with what --overwrite would throw away: pass one of them"]
+    if folder.busy:
+        return [folder.in_use]
+    if config.resume:
+        if not trainer.resumes:
+            return [f"trainer {trainer.name!r} cannot go on with a training that was stopped: --resume is not for it"]
+        if not folder.begun:
+            done = f"{target} is finished, and " if target.exists() else ""
+            return [f"{done}no training of {name!r} was begun and stopped: there is nothing to resume"]
+    elif not config.overwrite:
+        if folder.unfinished:
+            return [_unfinished(folder)]
+        if target.exists():
+            return [f"{target} already exists: pass --overwrite to train {name!r} anew"]
+    return []
+
+
+def _unfinished(folder: TrainingFolder) -> str:
+    return (
+        f"a training of {folder.target.name!r} was begun and not finished ({folder.path}): pass --resume to go on "
+        "with it, or --overwrite to begin anew"
+    )
+
+
+def _what_is_left(folder: TrainingFolder) -> str:
+    """What to do after a failure; and the log, where the trainer wrote one, is brought to safety."""
+    if folder.unfinished:
+        return ". What it had reached is kept: --resume goes on with it, --overwrite begins anew"
+    return folder.set_aside()
 
 
 def _problems(trainer: Trainer, recipe: Any, context: OpenContext) -> list[str]:
@@ -148,31 +206,77 @@ def _problems(trainer: Trainer, recipe: Any, context: OpenContext) -> list[str]:
     return problems
 
 
+def _described(prepared: _Prepared, config: FinetuneConfig) -> dict[str, Any]:
+    """What a training is: goes on only as long as all of this is the same."""
+    data, base = prepared.data, prepared.job.context.base
+    described = {
+        "trainer": prepared.trainer.name,
+        "recipe": asdict(prepared.recipe),
+        "data": {
+            "hash": hash_pairs(data.train, data.validation),
+            "samples": len(data.train),
+            "validation_samples": len(data.validation),
+            "target": data.target,
+            "task": data.task,
+            "file": str(config.data) if config.data else None,
+        },
+        "base": None if base is None else {"name": base.spec.name, "options": asdict(base.options)},
+        "versions": _versions(prepared.trainer),
+    }
+    # As it will be read again: tuples become lists, paths become text.
+    plain: dict[str, Any] = json.loads(to_json(described))
+    return plain
+
+
+def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
+    if found := list(changes(before, now)):
+        raise PreflightError(
+            [f"{change}: the training of {name!r} cannot be resumed with it" for change in found]
+            if len(found) == 1
+            else [*found, f"so the training of {name!r} cannot be resumed: change that back, or pass --overwrite"]
+        )
+
+
+def _versions(trainer: Trainer) -> dict[str, str]:
+    """Of the packages that the trainer computes with."""
+    found = {}
+    for module in trainer.requires:
+        try:
+            found[module] = version(module)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
 def _lineage(
-    config: FinetuneConfig,
-    spec: ModelSpec,
-    recipe: Any,
-    train: tuple[SftPair, ...],
-    validation: tuple[SftPair, ...],
-    outcome: TrainingOutcome,
+    config: FinetuneConfig, prepared: _Prepared, outcome: TrainingOutcome, registry: Registry
 ) -> dict[str, Any]:
     if not outcome.losses:
         raise TrainingError("the trainer reported no training loss: nothing shows that it trained")
     if bad := [f"step {step}: {loss}" for step, loss in outcome.losses if not math.isfinite(loss)]:
         raise TrainingError(f"the training loss is not finite ({bad[0]}): try a lower learning rate")
+    spec, data = prepared.spec, prepared.data
     return {
         "name": spec.name,
         "base": spec.base,
-        "trainer": spec.train.trainer if spec.train else None,
-        "task": None if config.data else (spec.train.task if spec.train else None),
+        "trainer": prepared.trainer.name,
+        "task": data.task,
+        "task_description": data.description or None,
         "data_file": str(config.data) if config.data else None,
-        "data": hash_pairs(train, validation),
-        "samples": len(train),
-        "validation_samples": len(validation),
-        "recipe": asdict(recipe),
+        "data_arguments": dict(data.arguments),
+        "data": hash_pairs(data.train, data.validation),
+        "target": data.target,
+        "longest_target": data.longest_target,
+        "left_out": data.left_out or None,
+        "overlap": {split: asdict(one) for split, one in prepared.overlaps.items()},
+        "leaked": any(prepared.overlaps.values()),
+        "samples": len(data.train),
+        "validation_samples": len(data.validation),
+        "recipe": asdict(prepared.recipe),
         "losses": outcome.losses,
         "validation_losses": outcome.validation_losses,
         "facts": dict(outcome.facts),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit_of(registry.workspace),
         "versions": {"python": sys.version.split()[0], "entailbench": version("entailbench")},
     }
