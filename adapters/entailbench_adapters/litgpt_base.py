@@ -14,6 +14,7 @@ from .explained_errors import raise_first
 from .hf_weights import EMBEDDED, HfOptions, locate
 from .litgpt_checkpoint import Checkpoint, recognize
 from .litgpt_config import read_hf_config
+from .peft_checkpoint import recognize_peft, shipped_directory
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,12 @@ class LitgptOptions:
 
     checkpoint: str | None = None
     """Directory with ``lit_model.pth`` or ``lit_model.pth.lora``; without it, what ``entailbench finetune`` wrote."""
+    shipped: str | None = None
+    """An adapter that comes with entailbench, opened as long as nothing was trained under this name."""
     prompt_style: str | None = None
     """``"chat"`` (the tokenizer's chat template) or a litgpt style; without it, the one recorded in the checkpoint."""
+    allow_other_prompt: bool = False
+    """Whether it may be prompted otherwise than it was trained: with another style, tokenizer or template."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """As for ``hf``. A LoRA computes in its base's dtype."""
     device: str = "auto"
@@ -40,7 +45,7 @@ class Base:
     """As the ``hf`` backend opens it."""
     context: OpenContext
     name: str
-    """What to write into ``adapter_config.json``: a hub id, or else the path of ``directory``."""
+    """What to write into ``adapter_config.json``: a hub id, or, of a model that has none, the path of ``directory``."""
     directory: Path
     """Its Hugging Face directory."""
     litgpt_names: tuple[str, ...]
@@ -55,9 +60,24 @@ def checkpoint_of(options: LitgptOptions, context: OpenContext) -> Checkpoint:
     """
     if options.checkpoint is not None:
         return recognize(context.path(options.checkpoint))
-    if context.trained is None:
-        raise ModelError(f"it is not trained yet: run `entailbench finetune {context.name}`")
-    return recognize(context.trained)
+    if context.trained is not None:
+        return recognize(context.trained)
+    shipped = shipped_directory(options.shipped) if options.shipped else None
+    if shipped is not None:
+        return recognize_peft(shipped)
+    lacks = f"; the adapter {options.shipped!r} is not part of this installation" if options.shipped else ""
+    raise ModelError(f"it is not trained yet: run `entailbench finetune {context.name}`{lacks}")
+
+
+def origin_of(options: LitgptOptions, context: OpenContext) -> str:
+    """Where the weights of a model come from here and now, in a few words."""
+    if options.checkpoint is not None:
+        return options.checkpoint
+    if context.trained is not None:
+        return "trained here"
+    if options.shipped and shipped_directory(options.shipped):
+        return f"shipped adapter {options.shipped}"
+    return "not trained yet"
 
 
 def opens_lora(checkpoint: Checkpoint, context: OpenContext) -> bool:
@@ -92,6 +112,8 @@ def base_of(resolved: ResolvedModel | None) -> Base:
         last_part = options.pretrained.removeprefix(EMBEDDED).rstrip("/").rpartition("/")[2]
         is_local = options.pretrained.startswith(EMBEDDED) or context.path(options.pretrained).exists()
         name = str(directory.absolute()) if is_local else options.pretrained
+        if options.pretrained.startswith(EMBEDDED):
+            name = embedded.HUB_ID
         return Base(options, context, name, directory, (last_part,))
     checkpoint = checkpoint_of(options, context)
     full = full_options(checkpoint, options, context)

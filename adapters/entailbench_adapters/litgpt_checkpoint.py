@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from entailbench import ModelError
 
+from .prompt_record import PromptRecord, read_record
+
 if TYPE_CHECKING:
     import torch
 
@@ -22,7 +24,6 @@ FULL_WEIGHTS = "lit_model.pth"
 LORA_WEIGHTS = "lit_model.pth.lora"
 MODEL_CONFIG = "model_config.yaml"
 HYPERPARAMETERS = "hyperparameters.yaml"
-RECORD = "entailbench.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
 
 TARGETS = ("query", "key", "value", "projection", "mlp", "head")
@@ -43,16 +44,6 @@ class LoraSettings:
 
 
 @dataclass(frozen=True)
-class PromptRecord:
-    """``entailbench.json``: how our trainer prompted, which litgpt itself does not write down."""
-
-    prompt_style: str
-    """``"chat"`` (the tokenizer's chat template) or the name of a litgpt style."""
-    bos: bool
-    """Whether a BOS stood in front of the prompt in training."""
-
-
-@dataclass(frozen=True)
 class Checkpoint:
     """A recognized litgpt checkpoint."""
 
@@ -66,6 +57,8 @@ class Checkpoint:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     """Contents of ``hyperparameters.yaml``; empty without that file."""
     record: PromptRecord | None = None
+    peft: bool = False
+    """Whether it is a LoRA in the form of PEFT, as an adapter is shipped; ``model_config`` is empty then."""
 
 
 def recognize(directory: Path) -> Checkpoint:
@@ -192,27 +185,6 @@ def read_tokenizer_config(directory: Path) -> dict[str, Any]:
         ModelError: it is malformed.
     """
     return _json_mapping(directory / "tokenizer_config.json")
-
-
-def read_record(directory: Path) -> PromptRecord | None:
-    """``entailbench.json`` of a checkpoint that our trainer wrote; None for others.
-
-    Raises:
-        ModelError: it is malformed.
-    """
-    if not (directory / RECORD).is_file():
-        return None
-    content = _json_mapping(directory / RECORD)
-    style, bos = content.get("prompt_style"), content.get("bos")
-    if not isinstance(style, str) or not isinstance(bos, bool):
-        raise ModelError(f"{directory / RECORD} lacks prompt_style or bos")
-    return PromptRecord(style, bos)
-
-
-def write_record(record: PromptRecord, directory: Path) -> None:
-    """Writes ``entailbench.json``."""
-    content = {"prompt_style": record.prompt_style, "bos": record.bos}
-    (directory / RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def misfits(config: Mapping[str, Any], hf_config: Mapping[str, Any]) -> Iterator[str]:

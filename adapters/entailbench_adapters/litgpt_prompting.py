@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from entailbench import ModelError
+
 from .checkpoint_files import has_tokenizer
 from .hf_weights import load_tokenizer
 from .litgpt_checkpoint import Checkpoint, checkpoint_adds_bos
+from .prompt_parity import CHAT
+from .prompt_record import PROBE
 from .prompt_template import matching_style, named_style, style_of, style_to_chat_template
 
 if TYPE_CHECKING:
     from litgpt.prompts import PromptStyle
     from transformers import PreTrainedTokenizerBase
-
-CHAT = "chat"
-"""The prompt style that is the tokenizer's own chat template."""
-PROBE = "What follows?"
 
 
 def trained_style(checkpoint: Checkpoint, wanted: str | None) -> PromptStyle | None:
@@ -55,11 +55,21 @@ def prompting_tokenizer(
         tokenizer = load_tokenizer(checkpoint.directory)
     else:
         tokenizer = copy.deepcopy(base)
+    add_bos = checkpoint_adds_bos(checkpoint)
     if style is not None:
-        add_bos = checkpoint_adds_bos(checkpoint)
         tokenizer.chat_template = style_to_chat_template(style, _bos_text(tokenizer), add_bos=add_bos)
-    elif not tokenizer.chat_template and base is not None:
+        return tokenizer
+    recorded = checkpoint.record.prompt_style if checkpoint.record else CHAT
+    # The template that travels with what was trained on a style is that style's.
+    if base is not None and (not tokenizer.chat_template or recorded != CHAT):
         tokenizer.chat_template = base.chat_template
+    if recorded != CHAT and tokenizer.chat_template == style_to_chat_template(
+        named_style(recorded), _bos_text(tokenizer), add_bos=add_bos
+    ):
+        raise ModelError(
+            f"{checkpoint.directory} has no chat template but that of the style {recorded!r}, which it was trained "
+            'with: it cannot be prompted with prompt_style = "chat"'
+        )
     return tokenizer
 
 

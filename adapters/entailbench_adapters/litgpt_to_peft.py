@@ -48,12 +48,16 @@ def peft_directory(checkpoint: Checkpoint, hf_config: Mapping[str, Any], home: P
     Raises:
         ModelError: see ``write_peft``.
     """
+    if checkpoint.peft:
+        return checkpoint.directory
     text = f"{hash_weights(checkpoint.directory)} {hf_config.get('model_type')} {hf_config.get('vocab_size')}"
     target = home / "adapters" / hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
     return made_once(target, lambda folder: write_peft(checkpoint, hf_config, folder, base=None))
 
 
-def write_peft(checkpoint: Checkpoint, hf_config: Mapping[str, Any], out: Path, *, base: str | None) -> None:
+def write_peft(
+    checkpoint: Checkpoint, hf_config: Mapping[str, Any], out: Path, *, base: str | None, dtype: str | None = None
+) -> None:
     """Writes ``adapter_config.json`` and ``adapter_model.safetensors`` into the folder ``out``.
 
     Args:
@@ -61,23 +65,32 @@ def write_peft(checkpoint: Checkpoint, hf_config: Mapping[str, Any], out: Path, 
         hf_config: ``config.json`` of the model it belongs on.
         out: an existing folder.
         base: name or path of that model, for PEFT's ``AutoPeftModel``; None leaves it out.
+        dtype: what to store the matrices in, e.g. ``"bfloat16"``; None is as they were trained.
 
     Raises:
         ModelError: the weights are not what ``hyperparameters.yaml`` says, or do not fit the model.
     """
-    from safetensors.torch import save_file
+    import torch
+    from safetensors.torch import load_file, save_file
 
     if checkpoint.lora is None:
         raise ModelError(f"{checkpoint.directory} has no {LORA_WEIGHTS}")
     for problem in lora_problems(checkpoint, hf_config, base or "its base"):
         raise ModelError(problem)
-    matrices = _matrices(checkpoint, checkpoint.lora, hf_config)
-    modules = sorted({name.rsplit(".", 1)[-1] for name in matrices})
-    weights = {}
-    for name, (a, b) in matrices.items():
-        weights[f"{PREFIX}{name}.lora_A.weight"] = a.clone().contiguous()
-        weights[f"{PREFIX}{name}.lora_B.weight"] = b.clone().contiguous()
-    save_file(weights, out / "adapter_model.safetensors", metadata={"format": "pt"})
+    if checkpoint.peft:
+        weights = load_file(checkpoint.directory / "adapter_model.safetensors")
+    else:
+        weights = {}
+        for name, (a, b) in _matrices(checkpoint, checkpoint.lora, hf_config).items():
+            weights[f"{PREFIX}{name}.lora_A.weight"] = a
+            weights[f"{PREFIX}{name}.lora_B.weight"] = b
+    modules = sorted({name.rsplit(".", 3)[-3] for name in weights})
+    # Copies, since a slice of a fused matrix would carry all of it into the file.
+    stored = {
+        name: weight.to(getattr(torch, dtype) if dtype else weight.dtype, copy=True).contiguous()
+        for name, weight in weights.items()
+    }
+    save_file(stored, out / "adapter_model.safetensors", metadata={"format": "pt"})
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",

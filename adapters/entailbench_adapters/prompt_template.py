@@ -47,6 +47,13 @@ def named_style(name: str) -> PromptStyle:
     return PromptStyle.from_name(name)
 
 
+def style_name(style: PromptStyle) -> str:
+    """What litgpt calls ``style``; the opposite of ``named_style``, up to styles that go by several names."""
+    from litgpt.prompts import prompt_styles
+
+    return next((name for name, kind in prompt_styles.items() if kind is type(style)), "default")
+
+
 def style_of(directory: Path) -> PromptStyle | None:
     """The style that ``prompt_style.yaml`` of a litgpt checkpoint names; None when there is no such file.
 

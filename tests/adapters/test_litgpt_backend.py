@@ -22,7 +22,7 @@ from entailbench_adapters.hf import HfBackend
 from entailbench_adapters.hf_weights import HfOptions, load_tokenizer
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
 from entailbench_adapters.litgpt_base import base_of
-from entailbench_adapters.litgpt_checkpoint import PromptRecord, write_record
+from entailbench_adapters.prompt_record import PromptRecord, write_record
 from entailbench_adapters.prompt_template import named_style, write_style
 from tiny_litgpt import litgpt_logits, make_litgpt_base, make_lora_checkpoint, merged_by_litgpt, resolved
 from tiny_models import make_tiny_llama
@@ -220,8 +220,9 @@ def test_the_prompt_style_in_the_checkpoint_is_honoured(lora: Path, over_base: O
     assert BACKEND.open(at(lora), over_base).render(message) == "<|im_start|>" + alpaca
     write_record(PromptRecord("phi-2", bos=False), lora)
     assert BACKEND.open(at(lora), over_base).render(message) == f"Instruct: {USER}\nOutput:"
-    assert BACKEND.open(at(lora, prompt_style="alpaca"), over_base).render(message) == alpaca
-    chat = BACKEND.open(at(lora, prompt_style="chat"), over_base).render(message)
+    other = {"allow_other_prompt": True}
+    assert BACKEND.open(at(lora, prompt_style="alpaca", **other), over_base).render(message) == alpaca
+    chat = BACKEND.open(at(lora, prompt_style="chat", **other), over_base).render(message)
     assert chat == f"<|im_start|>user\n{USER}<|im_end|>\n<|im_start|>assistant\n"
 
 

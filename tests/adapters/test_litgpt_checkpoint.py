@@ -17,16 +17,14 @@ import yaml
 from entailbench import ModelError
 from entailbench_adapters.litgpt_checkpoint import (
     LoraSettings,
-    PromptRecord,
     adds_bos,
     checkpoint_adds_bos,
     load_weights,
     misfits,
-    read_record,
     recognize,
-    write_record,
 )
 from entailbench_adapters.litgpt_config import read_hf_config
+from entailbench_adapters.prompt_record import PromptRecord, read_record, write_record
 from tiny_litgpt import make_litgpt_base, make_lora_checkpoint
 from tiny_models import make_tiny_llama
 

@@ -20,8 +20,8 @@ from entailbench_adapters.fingerprint import hash_weights
 from entailbench_adapters.hf import HfBackend
 from entailbench_adapters.hf_weights import HfOptions
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
-from entailbench_adapters.litgpt_checkpoint import PromptRecord, write_record
 from entailbench_adapters.litgpt_config import read_hf_config
+from entailbench_adapters.prompt_record import PromptRecord, write_record
 from tiny_litgpt import hf_logits, litgpt_logits, make_litgpt_base, make_lora_checkpoint, merged_by_litgpt, resolved
 from tiny_models import make_tiny_llama
 

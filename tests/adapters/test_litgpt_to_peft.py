@@ -172,7 +172,9 @@ def litgpt_smollm2(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("targets", [*((target,) for target in TARGETS), TARGETS], ids="+".join)
+@pytest.mark.parametrize(
+    "targets", [*(pytest.param((target,), marks=pytest.mark.soak) for target in TARGETS), TARGETS], ids="+".join
+)
 def test_every_target_on_smollm2(smollm2: Path, litgpt_smollm2: Path, tmp_path: Path, targets: tuple[str, ...]) -> None:
     sentence = [17548, 42, 8590, 314, 26787, 670, 8363, 30]
     base = litgpt_smollm2

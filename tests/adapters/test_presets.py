@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import pytest
+
 from entailbench import OpenContext
 from entailbench_adapters.hf import HfBackend
 from entailbench_adapters.hf_weights import HfOptions
@@ -13,9 +15,12 @@ from entailbench_adapters.presets import entailbench_models
 
 def test_names_and_backends() -> None:
     presets = {spec.name: spec for spec in entailbench_models()}
-    assert {name: spec.backend for name, spec in presets.items()} == {"base": "hf", "lora": "litgpt", "gpt35": "openai"}
+    backends = {"base": "hf", "lora": "litgpt", "quick": "litgpt", "gpt35": "openai"}
+    assert {name: spec.backend for name, spec in presets.items()} == backends
     assert {spec.source for spec in presets.values()} == {"built in"}
-    assert presets["lora"].base == "base"
+    assert presets["lora"].base == presets["quick"].base == "base"
+    assert presets["lora"].options == {"shipped": "smollm2-proofs"}
+    assert presets["quick"].options == {}
     assert presets["gpt35"].options == {"model": "gpt-3.5-turbo"}
 
 
@@ -26,11 +31,12 @@ def test_base_is_the_embedded_model(context: Callable[..., OpenContext]) -> None
     assert list(HfBackend().check(options, context("base"))) == []
 
 
-def test_the_recipe_is_one_that_its_trainer_knows() -> None:
+@pytest.mark.parametrize("name", ["lora", "quick"])
+def test_the_recipe_is_one_that_its_trainer_knows(name: str) -> None:
     from entailbench_adapters.litgpt_lora import entailbench_trainers
 
     trainers = {trainer.name: trainer for trainer in entailbench_trainers()}
-    train = next(spec.train for spec in entailbench_models() if spec.name == "lora")
+    train = next(spec.train for spec in entailbench_models() if spec.name == name)
     assert train is not None
     known = {field.name for field in dataclasses.fields(trainers[train.trainer].Recipe)}
     assert set(train.recipe) <= known

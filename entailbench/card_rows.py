@@ -1,0 +1,67 @@
+"""What of a run's results goes into a model card: the rows of one model, of its base, and of the constant baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["benchmark_rows", "cell", "read_report"]
+
+
+def read_report(folder: Path, name: str, lineage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``report.json`` of a run's folder.
+
+    Args:
+        folder: of the run.
+        name: the registered model that the card is for; the run must be of the very training that ``lineage`` tells of.
+        lineage: of that model now.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON, or no report, or of another training of that name.
+    """
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    model = json.loads((folder / "models" / f"{name}.json").read_text(encoding="utf-8"))
+    if not isinstance(report, dict) or not isinstance(report.get("tasks"), list) or not isinstance(model, dict):
+        raise ValueError("it is no report")
+    kept = model.get("lineage") or {}
+    if any(kept.get(key) != lineage.get(key) for key in ("finished", "data", "losses")):
+        raise ValueError(f"its {name!r} was another training")
+    return report
+
+
+def benchmark_rows(report: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    """The rows of some models, and of the constant baseline, from a run's ``report.json`` as Markdown tables.
+
+    Args:
+        report: the parsed file.
+        names: registered names; those that the run did not have are left out.
+    """
+    lines: list[str] = []
+    for task in report.get("tasks") or ():
+        rows = [row for row in task["models"] if row["name"] in names]
+        if not rows:
+            continue
+        lines += [f"{task['task']}, {task['split']} split, {task['rows']:,} rows, {task['labels']}:", ""]
+        lines += ["| model | overall | balanced | unparsed | valid proofs |", "|---|---|---|---|---|"]
+        for row in [*rows, task["constant"]]:
+            shares = [row.get(key) for key in ("overall", "balanced", "proof_validity")]
+            overall, balanced, proofs = ("–" if share is None else f"{100 * share:.1f}%" for share in shares)
+            lines.append(f"| {cell(_row_name(row))} | {overall} | {balanced} | {row['unparsed']:,} | {proofs} |")
+        lines.append("")
+    return tuple(lines)
+
+
+def _row_name(row: Mapping[str, Any]) -> str:
+    leaked, identity = row.get("leaked"), row.get("identity")
+    notes = [f"leaked: trained on the puzzles of {leaked:,} rows"] if leaked else []
+    if isinstance(identity, dict) and identity.get("remark"):
+        notes.append(str(identity["remark"]))
+    return f"{row['name']} ({'; '.join(notes)})" if notes else str(row["name"])
+
+
+def cell(text: str) -> str:
+    """``text`` as it may stand in a cell of a Markdown table."""
+    return " ".join(text.replace("|", "\\|").split())
