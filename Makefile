@@ -8,12 +8,13 @@ STAMP := $(VENV)/.installed
 PIP_FLAGS ?=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test lint clean
+.PHONY: demo test soak lint clean
 
-demo: $(STAMP)  ## Install, fetch a small model, train an adapter, compare it with its base
+demo: $(STAMP)  ## Install, fetch a small model, train a short adapter, compare it with its base
 	@mkdir -p demo
-	cd demo && ../$(BIN)/entailbench finetune lora --overwrite
-	cd demo && ../$(BIN)/entailbench run --models base,lora --limit 250
+	cd demo && ../$(BIN)/entailbench finetune quick --overwrite
+	cd demo && ../$(BIN)/entailbench models show quick
+	cd demo && ../$(BIN)/entailbench run --models base,quick --limit 250
 	@echo
 	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
 
@@ -21,9 +22,12 @@ test: $(STAMP)  ## Install, then lint, type check and run all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@# The logic runs on one core a test; the models of the other tests want both.
+	@# Two tests at a time, each on one core: most of them wait for one process that imports something large.
 	$(BIN)/python -m pytest -n 2 tests/logic
-	$(BIN)/python -m pytest --ignore tests/logic
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/logic
+
+soak: $(STAMP)  ## Run the long forms of tests (docs/reliability.md)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m soak --timeout 3600
 
 lint: $(STAMP)  ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .

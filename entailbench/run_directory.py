@@ -25,7 +25,7 @@ class RunDirectory:
         config.json            what was asked for
         tasks.json             where each task's rows came from, and their hash
         versions.json          Python and packages
-        models/NAME.json       identity, options, decoding
+        models/NAME.json       identity, options, decoding, and how it was trained
         predictions/NAME.jsonl every answer as it came
         lm_eval/NAME/          lm-eval's own results_*.json and samples_*.jsonl
         report.json report.md  the tables

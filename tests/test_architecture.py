@@ -15,13 +15,17 @@ CORE = ROOT / "entailbench"
 LAYERS = [
     ["errors"],
     ["records"],
-    ["contracts", "scoring", "options", "decoding", "stats", "logic"],
-    ["hookspecs", "run_directory"],
-    ["plugins", "config", "sft"],
+    ["contracts", "scoring", "options", "decoding", "stats", "logic", "overlap", "home", "lineage", "card_rows"],
+    ["hookspecs", "run_directory", "hub", "model_card"],
+    ["plugins", "config", "sft", "training_folder"],
     ["registry"],
-    ["harness_model"],
+    ["harness_model", "harness_tasks"],
+    ["harness_samples"],
     ["harness"],
+    ["leaks"],
     ["runner"],
+    ["training_data"],
+    ["training_leaks"],
     ["finetune"],
     ["report"],
     ["commands"],
@@ -79,7 +83,7 @@ def test_every_core_module_has_a_layer() -> None:
 
 def test_only_the_harness_imports_lm_eval_in_the_core() -> None:
     importers = {unit(p) for p in CORE.rglob("*.py") if any(n.split(".")[0] == "lm_eval" for n in imports(p))}
-    assert importers <= {"harness", "harness_model"}
+    assert importers <= {"harness", "harness_model", "harness_samples", "harness_tasks"}
 
 
 @pytest.mark.parametrize("folder", ["adapters/entailbench_adapters", "tasks/entailbench_tasks"])

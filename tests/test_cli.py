@@ -162,7 +162,7 @@ def test_tasks_path_is_the_folder_of_our_own_tasks(cli: Cli) -> None:
 def test_models_say_why_they_cannot_run(cli: Cli) -> None:
     rows = {row["name"]: row for row in json.loads(cli("models", "--json").stdout)}
     assert rows["base"]["can_run"]
-    assert "entailbench finetune lora" in rows["lora"]["problems"][0]
+    assert "entailbench finetune quick" in rows["quick"]["problems"][0]
     assert "OPENAI_API_KEY" in rows["gpt35"]["problems"][0]
 
 
@@ -173,7 +173,7 @@ def test_init_writes_a_configuration_and_does_not_overwrite_it(cli: Cli) -> None
 
 
 def test_sft_writes_the_studys_layout(cli: Cli) -> None:
-    cli.config("[models.lora.train]\nsamples = 4\nvalidation_samples = 2\n")
+    cli.config('[models.quick.train]\ntarget = "label"\nsamples = 4\nvalidation_samples = 2\n')
     done = cli("sft")
     assert done.returncode == 0, done.stderr
     rows = json.loads((cli.workspace / "data/sft-data/train.json").read_text())
