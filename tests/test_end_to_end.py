@@ -164,7 +164,11 @@ def test_lm_evals_command_line_knows_our_models(cli: Cli) -> None:
 
 def test_a_file_like_the_original_studys_trains_and_is_tested_with_its_prompt(cli: Cli) -> None:
     rows = [
-        {"instruction": "Decide.", "input": f"Context: A is taller than B.\nQuestion: {n}?", "output": "entailment\n"}
+        {
+            "instruction": "Decide.",
+            "input": f"Context: A{n} is taller than B{n}.\nQuestion: {n}?",
+            "output": "entailment\n",
+        }
         for n in range(24)
     ]
     (cli.workspace / "mine.json").write_text(json.dumps(rows))
