@@ -14,7 +14,7 @@ demo: $(STAMP)  ## Install, fetch a small model, train a short adapter, compare 
 	@mkdir -p demo
 	cd demo && ../$(BIN)/entailbench finetune quick --overwrite
 	cd demo && ../$(BIN)/entailbench models show quick
-	cd demo && ../$(BIN)/entailbench run --models base,quick --limit 250
+	cd demo && ../$(BIN)/entailbench run --models base,quick --limit 60
 	@echo
 	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
 
