@@ -9,6 +9,7 @@
     └── RunError              exit code 1: the work had begun and could not be finished
         ├── ModelError        a model could not be opened or stopped answering
         └── TrainingError     training failed, or what it wrote is not what was asked for
+            └── DivergedError its figures are no longer finite: going on would come to the same
 
 The command line prints these as one or two lines without a traceback. Any other exception is a
 bug of ours and keeps its traceback.
@@ -22,6 +23,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "ConfigError",
     "DataError",
+    "DivergedError",
     "EntailbenchError",
     "ModelError",
     "PreflightError",
@@ -97,6 +99,10 @@ class ModelError(RunError):
 
 class TrainingError(RunError):
     """Training failed, or wrote something other than what was asked for."""
+
+
+class DivergedError(TrainingError):
+    """A loss or a weight is no longer finite: the same recipe would come to the same from any earlier state."""
 
 
 def first_line(error: BaseException) -> str:

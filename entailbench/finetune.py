@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from entailbench.contracts import OpenContext, Trainer, TrainingJob, TrainingOutcome, TrainingOutline
-from entailbench.errors import EntailbenchError, PreflightError, TrainingError, UsageError
+from entailbench.errors import DivergedError, EntailbenchError, PreflightError, TrainingError, UsageError
 from entailbench.lineage import commit_of
 from entailbench.overlap import PUZZLES_NAME, Overlap, puzzles_of_pairs, puzzles_to_json
 from entailbench.records import ModelSpec, SftPair
@@ -111,10 +111,10 @@ def finetune(config: FinetuneConfig, registry: Registry, notify: Callable[[str],
             write_atomically(folder.checkpoint / LINEAGE_NAME, to_json(lineage, indent=2) + "\n")
             folder.finish()
         except TrainingError as error:
-            said, left = str(error), _what_is_left(folder)
+            said, left = str(error), _what_is_left(folder, error)
             if not folder.checkpoint.exists():
                 said = said.replace(str(folder.checkpoint), str(folder.failed))
-            raise TrainingError(f"{said}{left}") from error
+            raise type(error)(f"{said}{left}") from error
         except KeyboardInterrupt as stop:
             said = f"{stop}: " if str(stop) else ""
             if folder.unfinished:
@@ -188,8 +188,10 @@ def _unfinished(folder: TrainingFolder) -> str:
     )
 
 
-def _what_is_left(folder: TrainingFolder) -> str:
+def _what_is_left(folder: TrainingFolder, error: TrainingError) -> str:
     """What to do after a failure; and the log, where the trainer wrote one, is brought to safety."""
+    if folder.unfinished and isinstance(error, DivergedError):
+        return ". With the same recipe it would come to this again: change it, and begin anew with --overwrite"
     if folder.unfinished:
         return ". What it had reached is kept: --resume goes on with it, --overwrite begins anew"
     return folder.set_aside()

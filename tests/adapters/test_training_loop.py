@@ -16,7 +16,7 @@ pytest.importorskip("litgpt")
 
 import torch
 
-from entailbench import PreflightError, TrainingError
+from entailbench import DivergedError, PreflightError, TrainingError
 from entailbench_adapters.litgpt_checkpoint import load_weights
 from entailbench_adapters.litgpt_recipe import LoraRecipe
 from entailbench_adapters.training import state
@@ -149,7 +149,7 @@ def test_without_validation_samples_it_trains(place: Places) -> None:
 def test_a_loss_that_is_no_number_stops_with_the_last_good_state(place: Places) -> None:
     there = place("a")
     recipe = replace(RECIPE, learning_rate=1e35, warmup_steps=4, save_every_steps=1)
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(DivergedError) as caught:
         there.train(recipe)
     message = str(caught.value)
     assert "not finite" in message or "the training loss became nan" in message

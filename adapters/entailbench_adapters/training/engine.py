@@ -44,7 +44,7 @@ def train_packed(recipe: LoraRecipe, job: TrainingJob, start: Start) -> Training
     try:
         return _train(recipe, job, start, states)
     except TrainingError as error:
-        raise TrainingError(f"{error}; {_last_good(states)}") from error
+        raise type(error)(f"{error}; {_last_good(states)}") from error
     except OSError as error:
         reason = f"cannot write {error.filename or job.out}: {error.strerror or error}"
         raise TrainingError(f"{reason}; {_last_good(states)}") from error

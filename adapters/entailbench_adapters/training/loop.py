@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import TrainingError
+from entailbench import DivergedError, TrainingError
 
 from . import randomness, state
 from .feed import Feed, StepPacks
@@ -78,7 +78,8 @@ def run(training: Training, progress: Progress, interruption: Interruption) -> N
     """Goes on from ``progress`` to the last step; the last state it leaves is the final one.
 
     Raises:
-        TrainingError: a loss or a weight is no longer finite, or a state cannot be written.
+        DivergedError: a loss or a weight is no longer finite.
+        TrainingError: a state cannot be written.
         Interrupted: see there.
     """
     feed = Feed(training.plans, training.samples, training.recipe, first=progress.step, budget=training.budget)
@@ -159,7 +160,7 @@ def _fetch(training: Training, pending: list[_Done], progress: Progress, began: 
     progress.seconds += time.monotonic() - began
     for done, loss, norm in zip(pending, losses, norms, strict=True):
         if not math.isfinite(loss):
-            raise TrainingError(f"the training loss became {loss} at step {done.step}: {_too_fast(training.recipe)}")
+            raise DivergedError(f"the training loss became {loss} at step {done.step}: {_too_fast(training.recipe)}")
         progress.losses.append((done.step, loss))
         training.curves.train(
             done.step,
@@ -200,7 +201,7 @@ def _validate(training: Training, progress: Progress, step: int, *, ended: bool)
     answers = ended or (every is not None and step % every == 0)
     figures = training.validation.scores() if answers else {"loss": training.validation.loss()}
     if not math.isfinite(figures["loss"]):
-        raise TrainingError(f"the validation loss became {figures['loss']} at step {step}: {_too_fast(recipe)}")
+        raise DivergedError(f"the validation loss became {figures['loss']} at step {step}: {_too_fast(recipe)}")
     progress.validation_losses.append((step, figures["loss"]))
     if answers:
         progress.scores.append({"step": step, **figures})
@@ -223,10 +224,11 @@ def save(training: Training, progress: Progress) -> Path:
     """Writes the state after ``progress.step``, and removes those that are no longer needed.
 
     Raises:
-        TrainingError: a weight is not finite, or the state cannot be written.
+        DivergedError: a weight is not finite.
+        TrainingError: the state cannot be written.
     """
     if not training.updates.finite():
-        raise TrainingError(f"a weight is not finite after step {progress.step}: {_too_fast(training.recipe)}")
+        raise DivergedError(f"a weight is not finite after step {progress.step}: {_too_fast(training.recipe)}")
     tensors, facts = training.updates.state()
     generators, generator_facts = randomness.capture()
     tensors |= {f"random/{name}": tensor for name, tensor in generators.items()}

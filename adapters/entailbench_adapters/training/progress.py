@@ -52,11 +52,14 @@ class Progress:
 
 
 class Pace:
-    """How fast it goes since the last line, and how long it will take at the pace of all of this process."""
+    """How fast it goes since the last line, and how long it will take at the pace since the first.
+
+    What comes before the first line is left out: the first step also compiles and warms up.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._first = (progress.step, progress.seconds)
+        self._first: tuple[int, float] | None = None
         self._last = (progress.samples, progress.tokens, progress.seconds)
         self._said = time.monotonic()
 
@@ -74,10 +77,10 @@ class Pace:
             f"{(progress.tokens - tokens) / elapsed:,.0f} tokens/s",
             f"{(progress.samples - samples) / elapsed:.3g} samples/s",
         ]
-        done = progress.step - self._first[0]
-        if done and progress.step < steps:
-            left = (progress.seconds - self._first[1]) / done * (steps - progress.step)
+        if self._first and self._first[0] < progress.step < steps:
+            left = (progress.seconds - self._first[1]) / (progress.step - self._first[0]) * (steps - progress.step)
             parts.append(f"{duration(left)} left")
+        self._first = self._first or (progress.step, progress.seconds)
         self._last = (progress.samples, progress.tokens, progress.seconds)
         self._said = time.monotonic()
         return progress_line(progress.step, steps, [loss for _, loss in progress.losses], parts)
