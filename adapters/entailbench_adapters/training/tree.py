@@ -7,9 +7,10 @@ mask); with sharing it is attention along the path from the root of a prefix tre
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -125,6 +126,11 @@ class _Segment:
     """Place within the sample of the first token, and one past the last."""
     stop: int
     children: tuple[_Segment, ...] = ()
+    size: int = field(init=False)
+    """Tokens of it and of what is below it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", self.stop - self.start + _size(self.children))
 
 
 def _without_sharing(inputs: Sequence[tuple[int, ...]], budget: int) -> list[list[_Segment]]:
@@ -159,11 +165,19 @@ def _with_sharing(
     def layout(first: int, last: int) -> list[_Segment]:
         return _branches(first, last, 0, order, common, lengths, deep)
 
+    # What samples add to the tree of those before them if every common token is shared, summed up; short beginnings
+    # are not, so a tree has this many tokens or a few more.
+    at_least = [0, *accumulate(length - shared for length, shared in zip(lengths, [0, *common], strict=True))]
+
     def bins_of(limit: int) -> list[tuple[int, int]]:
         bins = []
         first = 0
         while first < len(order):
-            last, step = first + 1, 1
+            already = at_least[first + 1] - lengths[first]
+            last = max(first + 1, bisect_right(at_least, already + limit) - 1)
+            while last > first + 1 and (excess := _size(layout(first, last)) - limit) > 0:
+                last = max(first + 1, min(last - 1, bisect_right(at_least, at_least[last] - excess) - 1))
+            step = 1
             # Galloping, then halving: the size grows with every sample, but costs a pass over all of them to know.
             while step:
                 if last + step <= len(order) and _size(layout(first, last + step)) <= limit:
@@ -221,7 +235,7 @@ def _branches(
 
 
 def _size(segments: Sequence[_Segment]) -> int:
-    return sum(segment.stop - segment.start + _size(segment.children) for segment in segments)
+    return sum(segment.size for segment in segments)
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
