@@ -1,0 +1,68 @@
+"""A short form of ``benchmarks/simulate_intervals.py``; docs/statistics.md has the results of the long one."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from entailbench.stats.intervals import estimate
+from entailbench.stats.resampling import weights
+from entailbench.stats.sample import Sample
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "simulate_intervals.py"
+COVERAGES = ("overall", "entailment", "not_entailment", "balanced", "macro_f1", "mcc", "kappa", "difference")
+
+
+@pytest.fixture(scope="module")
+def simulations() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("simulate_intervals", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.9])
+def test_intervals_hold_the_truth_and_the_test_keeps_its_level(simulations: ModuleType, correlation: float) -> None:
+    """300 samples have an error of ±1.3, so what is 95 shows as 91 to 99, and what is 5 as 1 to 9."""
+    found = simulations.simulate(simulations.World(correlation=correlation), 300, seed=11, draws=800)
+    for name in COVERAGES:
+        assert 91 < found[name] / 3 < 99, name
+    assert 1 < found["permutation"] / 3 < 9
+    # Rows taken as independent: right without correlation only.
+    assert (found["mcnemar"] / 3 < 9) == (correlation < 0.9)
+
+
+def test_mcnemar_keeps_its_level_on_single_questions(simulations: ModuleType) -> None:
+    found = simulations.simulate(simulations.World(puzzles=150, sizes=(1,)), 400, seed=5, draws=50)
+    assert found["mcnemar"] / 4 < 7.5
+
+
+def test_an_interval_that_takes_rows_as_independent_would_be_noticed(simulations: ModuleType) -> None:
+    """What tools do that know of no clusters: the simulation must not find that right."""
+    world, rng, held = simulations.World(correlation=0.9), np.random.default_rng(0), 0
+    for _ in range(100):
+        drawn = simulations.draw(world, rng)
+        rows = len(drawn.first)
+        sample = Sample(drawn.sample.entailed, np.arange(rows), rows)
+        figure = estimate("overall", simulations.sums_of(sample, drawn.first, weights(rows, 200, 0)))
+        assert figure.low is not None
+        assert figure.high is not None
+        held += figure.low <= 0.7 <= figure.high
+    assert held < 88
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.9])
+def test_four_thousand_samples(simulations: ModuleType, correlation: float) -> None:
+    found = simulations.simulate(simulations.World(correlation=correlation), 4000, seed=0)
+    for name in COVERAGES:
+        assert 93 < found[name] / 40 < 97, name
+    assert 4 < found["permutation"] / 40 < 6
