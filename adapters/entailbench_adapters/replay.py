@@ -6,11 +6,13 @@ It generates nothing. Recorded are a ``.jsonl`` or ``.csv`` file of your own, or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from entailbench import (
+    UNPARSED,
     Answer,
     Backend,
     DataError,
@@ -26,7 +28,7 @@ from entailbench import (
 
 from .recorded_answers import RecordedAnswers, read_answers
 
-__all__ = ["ReplayBackend", "ReplayOptions"]
+__all__ = ["ReplayBackend", "ReplayOptions", "most_agreed"]
 
 SHOWN = 3
 """How many unanswered prompts a message names."""
@@ -38,10 +40,15 @@ class ReplayOptions:
 
     answers: str
     """A ``.jsonl`` or ``.csv`` file; relative to the folder of ``entailbench.toml``."""
-    answer_column: str | None = None
-    """The column with the answer; default the one of answer, output, prediction, response, text that is there."""
-    key: Literal["auto", "doc_id", "text"] = "auto"
-    """How a row finds its question: by ``id`` or ``doc_id``, or by its ``context`` and ``question``."""
+    answer_column: str | tuple[str, ...] | None = None
+    """The column with the answer, or several with one answer each; default the one of answer, output, prediction,
+    response, text that is there."""
+    key: Literal["auto", "doc_id", "text", "order"] = "auto"
+    """How a row finds its question: by ``id`` or ``doc_id``, by its ``context`` and ``question``, or by its place."""
+    samples: int | None = None
+    """How many answers each row has; default 1, or as many as there are answer columns."""
+    sample: int | None = None
+    """Which of several answers counts, from 1; default the one that most of them agree with."""
 
 
 class ReplayBackend(Backend):
@@ -64,10 +71,11 @@ class ReplayBackend(Backend):
             return []
         prompts = [Prompt(f"{task.name}/{i}", task.name, i, (), "", doc) for i, doc in enumerate(task.docs)]
         try:
-            missing = _missing(options, _read(options, context), prompts)
+            recorded = _read(options, context)
         except DataError as error:
             return [str(error)]
-        return [] if missing is None else [missing]
+        problems = [_other_length(options, recorded, task), _missing(options, recorded, prompts)]
+        return [problem for problem in problems if problem is not None][:1]
 
     def describe(self, options: ReplayOptions) -> str:
         """The file."""
@@ -97,6 +105,7 @@ class _ReplayModel(Model):
             backend="replay",
             weights=f"sha256:{self._recorded.sha256}",
             details={"answers": self._options.answers, "key": self._recorded.kind},
+            remark=_which(self._options.sample, self._recorded.samples),
         )
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
@@ -109,23 +118,65 @@ class _ReplayModel(Model):
         if missing := _missing(self._options, self._recorded, prompts):
             raise ModelError(missing)
         for prompt in prompts:
-            text = self._recorded.find(prompt)
-            if text is not None:
-                yield Answer(prompt.id, text)
+            texts = self._recorded.find(prompt)
+            if texts is not None:
+                chosen = self._options.sample
+                yield Answer(prompt.id, most_agreed(texts, prompt.read_label) if chosen is None else texts[chosen - 1])
 
     def _check_task(self, prompts: Sequence[Prompt]) -> None:
         """Row numbers of one task say nothing about another's."""
         for task in dict.fromkeys(prompt.task for prompt in prompts):
             self._task = self._task or task
-            if task != self._task and self._recorded.kind == "doc_id" and not self._recorded.by_task:
+            if task != self._task and self._recorded.kind in ("doc_id", "order") and not self._recorded.by_task:
                 raise ModelError(
                     f"{self._options.answers} numbers its rows without saying of which task, and is asked for both "
                     f"{self._task!r} and {task!r}: add a column `task`"
                 )
 
 
+def most_agreed(texts: Sequence[str], read_label: Callable[[str], str] | None) -> str:
+    """The first answer with the label that most of them have.
+
+    Answers without a label do not vote; of labels that tie, the one that was given first wins.
+
+    Args:
+        texts: one or more answers to one prompt.
+        read_label: the task's own reading of an answer; without it the answers themselves are counted.
+    """
+    labels = [read_label(text) if read_label else " ".join(text.split()) for text in texts]
+    votes = Counter(label for label in labels if label != UNPARSED)
+    return texts[labels.index(votes.most_common(1)[0][0])] if votes else texts[0]
+
+
+def _which(sample: int | None, samples: int) -> str | None:
+    """Which of several answers was taken; stands beside the model's name."""
+    if samples == 1:
+        return None
+    return f"majority of {samples} answers" if sample is None else f"answer {sample} of {samples}"
+
+
 def _read(options: ReplayOptions, context: OpenContext) -> RecordedAnswers:
-    return read_answers(context.path(options.answers), options.answer_column, options.key)
+    recorded = read_answers(context.path(options.answers), options.answer_column, options.key, options.samples)
+    if options.sample is not None and not 1 <= options.sample <= recorded.samples:
+        raise DataError(
+            f"sample = {options.sample}, but {options.answers} is read with {recorded.samples} "
+            f"answer{'' if recorded.samples == 1 else 's'} a row: `samples` says how many it has"
+        )
+    return recorded
+
+
+def _other_length(options: ReplayOptions, recorded: RecordedAnswers, task: TaskOutline) -> str | None:
+    """Why answers in the rows' order cannot be those of this task; None where they can."""
+    if recorded.kind != "order":
+        return None
+    wanted = len(task.docs) if task.rows is None else task.rows
+    found = recorded.rows_of(task.name)
+    if found == wanted:
+        return None
+    return (
+        f'{options.answers} has {found} rows and task {task.name!r} has {wanted}: with key = "order" they must be as '
+        "many, or a row that is missing somewhere would shift all others"
+    )
 
 
 def _missing(options: ReplayOptions, recorded: RecordedAnswers, prompts: Sequence[Prompt]) -> str | None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entailbench import DataError, Decoding, Message, Model, ModelError, OpenContext, Prompt, TaskOutline
-from entailbench_adapters.replay import ReplayBackend, ReplayOptions
+from entailbench_adapters.replay import ReplayBackend, ReplayOptions, most_agreed
 
 GREEDY = Decoding(max_tokens=16)
 MakeContext = Callable[..., OpenContext]
@@ -254,6 +255,171 @@ def test_a_byte_order_mark_is_no_part_of_a_column(context: MakeContext, tmp_path
     path = tmp_path / "excel.csv"
     path.write_bytes("doc_id,answer\r\n0,x\r\n".encode("utf-8-sig"))
     assert answers(opened(context, path), prompts(1)) == {"t/0": "x"}
+
+
+# Several answers a row
+
+SAID = {0: ["yes", "no", "yes"], 1: ["no", "no", "yes"], 2: ["maybe", "yes", "maybe"]}
+"""Row → what was answered; "maybe" is no label."""
+
+
+def several(form: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """A file with three answers for each of three rows, and the options that it wants."""
+    if form == "list":
+        return write_jsonl(folder / "a.jsonl", [{"id": f"row-{i}", "answer": SAID[i]} for i in SAID]), {"samples": 3}
+    if form == "lines":
+        rows = [{"doc_id": i, "answer": SAID[i][place]} for place in range(3) for i in SAID]
+        return write_csv(folder / "a.csv", rows), {"samples": 3}
+    rows = [{"doc_id": i, **{f"run {place}": SAID[i][place] for place in range(3)}} for i in SAID]
+    return write_csv(folder / "a.csv", rows), {"answer_column": ("run 0", "run 1", "run 2")}
+
+
+def label(text: str) -> str:
+    return {"yes": "entailment", "no": "not entailment"}.get(text, "unparsed")
+
+
+def voting(asked: Sequence[Prompt]) -> list[Prompt]:
+    return [replace(prompt, read_label=label) for prompt in asked]
+
+
+@pytest.mark.parametrize("form", ["list", "lines", "columns"])
+def test_of_several_answers_the_majority_counts_or_one_of_them(context: MakeContext, tmp_path: Path, form: str) -> None:
+    path, options = several(form, tmp_path)
+    model = opened(context, path, **options)
+    assert list(answers(model, voting(prompts(3))).values()) == ["yes", "no", "yes"]
+    assert model.identity.remark == "majority of 3 answers"
+    for place in range(3):
+        model = opened(context, path, sample=place + 1, **options)
+        assert list(answers(model, voting(prompts(3))).values()) == [SAID[i][place] for i in range(3)]
+        assert model.identity.remark == f"answer {place + 1} of 3"
+
+
+def test_one_answer_needs_no_remark(context: MakeContext, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [{"doc_id": 0, "answer": "x"}])
+    assert opened(context, path).identity.remark is None
+    assert opened(context, path, sample=1, samples=1).identity.remark is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "winner"),
+    [
+        (["yes"], "yes"),
+        (["no", "yes", "yes"], "yes"),
+        (["maybe", "maybe", "no"], "no"),
+        (["maybe", "perhaps"], "maybe"),
+        (["no", "yes"], "no"),
+        (["yes", "no", "no", "yes"], "yes"),
+    ],
+)
+def test_answers_without_a_label_do_not_vote_and_the_first_of_equals_wins(texts: list[str], winner: str) -> None:
+    assert most_agreed(texts, label) == winner
+
+
+def test_where_nobody_reads_labels_the_texts_are_counted() -> None:
+    assert most_agreed(["a", "b ", "b"], None) == "b "
+
+
+@given(st.lists(st.sampled_from(["yes", "no", "maybe"]), min_size=1, max_size=9))
+def test_the_winner_is_an_answer_and_no_label_has_more(texts: list[str]) -> None:
+    winner = most_agreed(texts, label)
+    assert winner in texts
+    assert all(texts.count(winner) >= texts.count(other) for other in ("yes", "no") if label(winner) != "unparsed")
+    assert label(winner) != "unparsed" or not {"yes", "no"} & set(texts)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "words"),
+    [
+        ([{"doc_id": 0, "answer": ["x", "y"]}], {}, "line 1: 'answer' has 2 answers: set samples = 2"),
+        (
+            [{"doc_id": 0, "answer": ["x", "y"]}],
+            {"samples": 3},
+            "line 1: 'answer' has 2 answers: samples = 3 are wanted",
+        ),
+        ([{"doc_id": 0, "answer": []}], {}, "'answer' has 0 answers"),
+        ([{"doc_id": 0, "answer": ["x", 3]}], {"samples": 2}, "line 1: 'answer' is not text but 3"),
+        (
+            [{"doc_id": i, "answer": f"{i}{n}"} for i in range(2) for n in range(2 - i)],
+            {"samples": 2},
+            "has 1 answer for doc_id '1' (line 3), and samples = 2 are wanted of every row",
+        ),
+        ([{"doc_id": 0, "answer": word} for word in "xy"], {}, "keep one of them, or say samples = 2"),
+        ([{"doc_id": 0, "answer": [*pair]} for pair in ("xy", "xz")], {"samples": 2}, "lines 1 and 2 give different"),
+        ([{"doc_id": 0, "a": "x", "b": "y"}], {"answer_column": ("a", "c")}, "has no column 'c' for the answers"),
+        ([{"doc_id": 0, "a": "x", "b": "y"}], {"answer_column": ("a", "a")}, "names a column twice"),
+        ([{"doc_id": 0, "a": "x", "b": "y"}], {"answer_column": ("a", "b"), "samples": 3}, "answer_column names 2"),
+        ([{"doc_id": 0, "a": "x", "b": None}], {"answer_column": ("a", "b")}, "line 1: no value in b"),
+        ([{"doc_id": 0, "answer": "x"}], {"samples": 0}, "at least one answer"),
+        ([{"doc_id": 0, "answer": "x"}], {"sample": 2}, "read with 1 answer a row"),
+        ([{"doc_id": 0, "answer": "x"}], {"sample": 0}, "sample = 0"),
+        ([{"answer": "x"}, {"answer": "y"}], {"key": "order", "samples": 2}, "1 answer for row 0 (line 1)"),
+        ([{"answer": "x"}], {}, 'key = "order" takes its lines in the order of the rows'),
+    ],
+)
+def test_answers_that_do_not_fit_their_number(
+    context: MakeContext, tmp_path: Path, rows: list[dict[str, Any]], options: dict[str, Any], words: str
+) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    (sentence,) = ReplayBackend().check(ReplayOptions(str(path), **options), context())
+    assert words in sentence
+
+
+# In the rows' order
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_lines_answer_the_rows_in_their_order(context: MakeContext, tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"a{suffix}", [{"doc_id": 9 - i, "answer": f"said {i}"} for i in range(4)])
+    model = opened(context, path, key="order")
+    assert answers(model, prompts(4)) == {f"t/{i}": f"said {i}" for i in range(4)}
+    with pytest.raises(ModelError, match="without saying of which task"):
+        answers(model, prompts(4, "u"))
+
+
+def test_lines_of_several_tasks_are_counted_apart(context: MakeContext, tmp_path: Path) -> None:
+    rows = [{"task": task, "answer": f"{task} {i}"} for i in range(2) for task in "tu"]
+    model = opened(context, write_jsonl(tmp_path / "a.jsonl", rows), key="order")
+    assert answers(model, prompts(2)) == {"t/0": "t 0", "t/1": "t 1"}
+    assert answers(model, prompts(2, "u")) == {"u/0": "u 0", "u/1": "u 1"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "asked", "split", "fits"),
+    [(7, 7, None, True), (7, 7, 7, True), (7, 3, 7, True), (6, 7, 7, False), (8, 7, 7, False), (3, 3, 7, False)],
+)
+def test_the_order_wants_as_many_lines_as_the_split_has_rows(
+    context: MakeContext, tmp_path: Path, lines: int, asked: int, split: int | None, fits: bool
+) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [{"answer": "x"} for _ in range(lines)])
+    outline = TaskOutline("t", tuple(prompt.doc for prompt in prompts(asked)), GREEDY, split)
+    problems = list(ReplayBackend().check_task(ReplayOptions(str(path), key="order"), context(), outline))
+    assert [f"has {lines} rows and task 't' has {split or asked}" in problem for problem in problems] == [True] * (
+        not fits
+    )
+
+
+def test_the_task_reads_what_votes(workspace: Path, home: Path) -> None:
+    """A real run: the answers agree on a label, in words that differ."""
+    from entailbench.plugins import create_plugin_manager
+    from entailbench.registry import load_registry
+    from entailbench.runner import RunConfig, run
+
+    class Quiet:
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_: None
+
+    said = ["entailment", "Not entailment.", "not entailment"]
+    write_jsonl(workspace / "a.jsonl", [{"doc_id": i, "id": None, "answer": said} for i in range(3000)])
+    (workspace / "entailbench.toml").write_text(
+        '[models.votes]\nbackend = "replay"\nanswers = "a.jsonl"\nkey = "order"\nsamples = 3\n'
+        '[models.first]\nbackend = "replay"\nanswers = "a.jsonl"\nkey = "order"\nsamples = 3\nsample = 1\n'
+    )
+    registry = load_registry(create_plugin_manager(environment={}), workspace=workspace, home=home)
+    (task,) = run(RunConfig(models=("votes", "first"), limit=5), registry, Quiet()).tasks
+    assert {answer.predicted for answer in task.models[0].answers} == {"not entailment"}
+    assert {answer.text for answer in task.models[0].answers} == {"Not entailment."}
+    assert {answer.predicted for answer in task.models[1].answers} == {"entailment"}
+    assert task.models[0].title == "votes (majority of 3 answers)"
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
