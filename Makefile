@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PIP_FLAGS ?=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test soak lint clean
+.PHONY: demo test browser soak lint clean
 
 demo: $(STAMP)  ## Install, fetch a small model, train a short adapter, compare it with its base
 	@mkdir -p demo
@@ -18,13 +18,18 @@ demo: $(STAMP)  ## Install, fetch a small model, train a short adapter, compare 
 	@echo
 	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
 
-test: $(STAMP)  ## Install, then lint, type check and run all tests
+test: $(STAMP)  ## Install (Chromium too, for the report's page), then lint, type check and run all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@tests/browser/install.sh
 	@# Two tests at a time, each on one core: most of them wait for one process that imports something large.
 	$(BIN)/python -m pytest -n 2 tests/logic
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/logic
+
+browser: $(STAMP)  ## Install Chromium where there is none, and run the browser tests alone
+	@tests/browser/install.sh
+	$(BIN)/python -m pytest tests/browser
 
 soak: $(STAMP)  ## Run the long forms of tests (docs/reliability.md)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m soak --timeout 3600

@@ -46,12 +46,21 @@ def benchmark_rows(report: Mapping[str, Any], names: Sequence[str]) -> tuple[str
             continue
         lines += [f"{task['task']}, {task['split']} split, {task['rows']:,} rows, {task['labels']}:", ""]
         lines += ["| model | overall | balanced | unparsed | valid proofs |", "|---|---|---|---|---|"]
-        for row in [*rows, task["constant"]]:
-            shares = [row.get(key) for key in ("overall", "balanced", "proof_validity")]
-            overall, balanced, proofs = ("–" if share is None else f"{100 * share:.1f}%" for share in shares)
+        for row in [*rows, *(task.get("baselines") or ())[:1]]:
+            overall, balanced, proofs = (_share(row, metric) for metric in ("overall", "balanced", "proof_validity"))
             lines.append(f"| {cell(_row_name(row))} | {overall} | {balanced} | {row['unparsed']:,} | {proofs} |")
         lines.append("")
     return tuple(lines)
+
+
+def _share(row: Mapping[str, Any], metric: str) -> str:
+    """In percent, with the ends of its interval."""
+    found = (row.get("metrics") or {}).get(metric) or {}
+    value, low, high = (found.get(key) for key in ("value", "low", "high"))
+    if value is None:
+        return "–"
+    interval = "" if low is None or high is None else f" ({100 * low:.1f}–{100 * high:.1f})"
+    return f"{100 * value:.1f}%{interval}"
 
 
 def _row_name(row: Mapping[str, Any]) -> str:

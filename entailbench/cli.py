@@ -17,6 +17,8 @@ __all__ = ["main"]
 
 COMMANDS = {
     "run": ("entailbench.commands.run", "Run models over tasks and print the table."),
+    "report": ("entailbench.commands.report", "Show a run: one page to read and browse, or its tables."),
+    "compare": ("entailbench.commands.compare", "Compare the models of several runs, row by row."),
     "finetune": ("entailbench.commands.finetune", "Train a model as its recipe says."),
     "sft": ("entailbench.commands.sft", "Write the training samples as train.json and val.json."),
     "models": ("entailbench.commands.models", "List models: where from, and whether they can run here."),

@@ -6,12 +6,14 @@ lm_eval is imported when a function is called, since it takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from entailbench.answered import Judged
 from entailbench.errors import RunError
+from entailbench.harness_rows import judged_of, rows_of
 from entailbench.harness_samples import SftRows, answer_reader, sft_pairs
 from entailbench.harness_tasks import (
     LoadedTask,
@@ -21,7 +23,6 @@ from entailbench.harness_tasks import (
     load_tasks,
     quiet_lm_eval,
 )
-from entailbench.records import LABELS, UNPARSED
 
 if TYPE_CHECKING:
     from entailbench.contracts import Model
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Evaluation",
     "LoadedTask",
-    "Sample",
     "SftRows",
     "TaskEntry",
     "answer_reader",
@@ -39,31 +39,18 @@ __all__ = [
     "list_tasks",
     "load_tasks",
     "quiet_lm_eval",
+    "rows_of",
     "run_lm_eval_cli",
     "sft_pairs",
 ]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One row as it was answered and judged."""
-
-    doc_id: int
-    id: str
-    """The row's own id."""
-    puzzle: str
-    gold: str
-    predicted: str
-    """A label, or ``"unparsed"``."""
-    proof: bool | None = None
-    """Whether the proof that the answer gives is valid; None where it gives none, or the task knows of no proofs."""
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """What one model did on one task."""
 
-    samples: tuple[Sample, ...]
+    answers: tuple[Judged, ...]
+    """In the order of the rows."""
     seconds: float
     """Wall time of answering."""
 
@@ -99,7 +86,7 @@ def evaluate(
 
     from entailbench.harness_model import HarnessModel
 
-    wrapped = HarnessModel(model, name=name, on_start=on_start, on_answer=on_answer)
+    wrapped = HarnessModel(model, name=name, on_start=on_start, on_answer=on_answer, read_label=answer_reader(loaded))
     tracker = EvaluationTracker(output_path=str(out))
     with quiet_lm_eval():
         results = simple_evaluate(
@@ -114,31 +101,15 @@ def evaluate(
             task_manager=TaskManager(include_path=None, include_defaults=False),
         )
         rows = results.pop("samples")
-        samples = tuple(_sample(loaded, row) for row in rows[loaded.name])
+        answers = tuple(
+            judged_of(loaded, row) for row in sorted(rows[loaded.name], key=lambda sample: int(sample["doc_id"]))
+        )
         results["config"].update(model=name, model_args=None)
         tracker.save_results_aggregated(results=results, samples=rows)
         tracker.save_results_samples(task_name=loaded.name, samples=rows[loaded.name])
     if not any((out / name).glob("results_*.json")) or not any((out / name).glob(f"samples_{loaded.name}_*.jsonl")):
         raise RunError(f"lm-eval could not write its results to {out}: is the disk full, or the folder read-only?")
-    return Evaluation(samples, wrapped.seconds)
-
-
-def _sample(loaded: LoadedTask, row: Mapping[str, Any]) -> Sample:
-    doc = row["doc"]
-    if loaded.scores_candidates:
-        choices = loaded.task.doc_to_choice(doc)
-        logprobs = [float(pair[0]) for pair in row["filtered_resps"]]
-        predicted = choices[max(range(len(choices)), key=logprobs.__getitem__)]
-    else:
-        predicted = row["filtered_resps"][0]
-    return Sample(
-        doc_id=row["doc_id"],
-        id=str(doc.get("id", row["doc_id"])),
-        puzzle=str(doc.get("puzzle", "")),
-        gold=doc["label"],
-        predicted=str(predicted) if predicted in LABELS else UNPARSED,
-        proof=bool(row["proof_valid"]) if row.get("proof_given") and "proof_valid" in row else None,
-    )
+    return Evaluation(answers, wrapped.seconds)
 
 
 def run_lm_eval_cli(arguments: Sequence[str], paths: Sequence[Path]) -> None:

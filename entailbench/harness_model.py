@@ -39,6 +39,7 @@ class HarnessModel(LM):  # type: ignore[misc]
         name: str,
         on_start: Callable[[int], None] = lambda rows: None,
         on_answer: OnAnswer | None = None,
+        read_label: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -47,6 +48,7 @@ class HarnessModel(LM):  # type: ignore[misc]
         """Wall time spent waiting for the model."""
         self._on_start = on_start
         self._on_answer = on_answer or (lambda prompt, answer: None)
+        self._read_label = read_label
         self._messages: dict[str, tuple[Message, ...]] = {}
 
     # What lm-eval asks while it builds requests
@@ -120,7 +122,9 @@ class HarnessModel(LM):  # type: ignore[misc]
             key = f"{request.task_name}/{request.doc_id}"
             seen[key] += 1
             unique = key if seen[key] == 1 else f"{key}#{seen[key]}"
-            prompts.append(Prompt(unique, request.task_name, request.doc_id, messages, text, request.doc))
+            prompts.append(
+                Prompt(unique, request.task_name, request.doc_id, messages, text, request.doc, self._read_label)
+            )
         return prompts
 
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ class LoadedTask:
     def outline(self, limit: int | None) -> TaskOutline:
         """What a backend may want to know beforehand."""
         decoding = None if self.scores_candidates else decoding_of(self.task.config.generation_kwargs or {})
-        return TaskOutline(self.name, self.docs[:limit], decoding)
+        return TaskOutline(self.name, self.docs[:limit], decoding, len(self.docs))
 
     @property
     def fingerprint(self) -> str:
@@ -97,7 +97,10 @@ class LoadedTask:
 
 @contextlib.contextmanager
 def quiet_lm_eval() -> Iterator[None]:
-    """Keeps lm-eval's log lines, its bar while it builds requests, and git's complaint off the terminal."""
+    """Keeps lm-eval's log lines, its bar while it builds requests, and git's complaint off the terminal.
+
+    Nor does it describe the machine, for which it would run pip and a dozen other programs for seconds, at every model.
+    """
     import lm_eval.api.task
     import lm_eval.evaluator
 
@@ -108,15 +111,31 @@ def quiet_lm_eval() -> Iterator[None]:
         # It would ask git about the user's folder, and git complains on stderr where that is no repository.
         return None
 
+    def no_description(results: dict[str, Any]) -> None:
+        results["pretty_env_info"] = "see versions.json of the run"
+
     logger = logging.getLogger("lm_eval")
-    before = logger.level, lm_eval.api.task.tqdm, lm_eval.evaluator.get_git_commit_hash
+    level = logger.level
     logger.setLevel(logging.ERROR)
-    lm_eval.api.task.tqdm, lm_eval.evaluator.get_git_commit_hash = no_bar, no_commit
+    try:
+        with (
+            _replaced(lm_eval.api.task, "tqdm", no_bar),
+            _replaced(lm_eval.evaluator, "get_git_commit_hash", no_commit),
+            _replaced(lm_eval.evaluator, "add_env_info", no_description),
+        ):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
     try:
         yield
     finally:
-        logger.setLevel(before[0])
-        lm_eval.api.task.tqdm, lm_eval.evaluator.get_git_commit_hash = before[1:]
+        setattr(module, name, before)
 
 
 def list_tasks(paths: Sequence[Path]) -> dict[str, TaskEntry]:
@@ -243,7 +262,7 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
             f"{entry.path} must have `test_split: {EVALUATION_SPLIT}` and a custom_dataset that takes `split`; "
             "`entailbench lm-eval` runs tasks of any form"
         )
-    docs = tuple(task.test_docs())
+    docs = tuple(_listed(task.test_docs()))
     if not docs:
         raise DataError(f"the {split} split has no rows")
     for number, doc in enumerate(docs):
@@ -253,6 +272,11 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
             )
     source = str(getattr(task.dataset[EVALUATION_SPLIT].info, "description", "") or "")
     return LoadedTask(entry.name, split, entry.labels, task, docs, source)
+
+
+def _listed(docs: Any) -> Iterable[Mapping[str, Any]]:
+    """All rows at once, where there is a table of them: one by one they take a quarter of a millisecond each."""
+    return docs.to_list() if hasattr(docs, "to_list") else docs  # type: ignore[no-any-return]
 
 
 def target_names(task: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:

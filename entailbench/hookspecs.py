@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from entailbench.contracts import Backend, Trainer
-from entailbench.records import ModelSpec
+from entailbench.records import ModelSpec, ReportedResult
 
 if TYPE_CHECKING:
     import click
@@ -37,6 +37,11 @@ def entailbench_trainers() -> Iterable[Trainer]:  # type: ignore[empty-body]
 @hookspec
 def entailbench_task_paths() -> Iterable[Path]:  # type: ignore[empty-body]
     """Folders with lm-eval task YAML files. Called when tasks are listed or run."""
+
+
+@hookspec
+def entailbench_reported_results() -> Iterable[ReportedResult]:  # type: ignore[empty-body]
+    """Figures that others published, in the order of their table. Called for ``--with-reported``."""
 
 
 @hookspec

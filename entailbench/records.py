@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 __all__ = [
+    "EMPTY",
     "ENTAILMENT",
     "LABELS",
     "NOT_ENTAILMENT",
@@ -18,13 +19,11 @@ __all__ = [
     "Label",
     "Message",
     "ModelIdentity",
-    "ModelResult",
     "ModelSpec",
     "Prompt",
-    "Report",
+    "ReportedResult",
     "SftPair",
     "TaskOutline",
-    "TaskResult",
     "TrainSpec",
 ]
 
@@ -36,6 +35,7 @@ LABELS: tuple[str, str] = (ENTAILMENT, NOT_ENTAILMENT)
 """The two labels that the binary task knows; ``unparsed`` is an answer that is neither."""
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+"""The default of fields that hold a mapping."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ class Prompt:
     """The same conversation as the model's own ``render`` wrote it: what a text model must continue, verbatim."""
     doc: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """The task's row, with its gold label: for ``replay``; a model must not look at it."""
+    read_label: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
+    """Reads a label, or ``"unparsed"``, from an answer as the task does, for a backend that chooses among several; None
+    where nobody knows the task."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ class TaskOutline:
     """The rows that will be asked, in order; ``doc_id`` is the place in it."""
     decoding: Decoding | None
     """None for a task that scores candidates."""
+    rows: int | None = None
+    """How many rows the split has, of which ``docs`` may be the first; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -181,70 +186,18 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
-class ModelResult:
-    """One line of a results table."""
+class ReportedResult:
+    """Figures that somebody published about a model: they stand under ours where asked for, and in no statistics."""
 
-    name: str
-    """The registered name, or what the constant baseline answers."""
-    rows: int
-    overall: float | None
-    """Accuracies are shares in [0, 1]; None where the class does not occur. Unparsed answers count as wrong."""
-    entailment: float | None
-    not_entailment: float | None
-    balanced: float | None
-    unparsed: int
-    proof_validity: float | None
-    """Share of all answers whose proof the solver accepts, and which proves the label given; None without proofs."""
-    seconds: float | None
-    """Wall time of answering, without opening the model; None for a baseline."""
-    identity: ModelIdentity | None
-    """None for a baseline."""
-    leaked: int = 0
-    """Rows whose puzzle the model was trained on; not 0 only where the user allowed it by name."""
-
-    @property
-    def title(self) -> str:
-        """The name, with who served it and where, how it is prompted if not as trained, and if it knows the test."""
-        served = self.identity.served if self.identity else None
-        remark = self.identity.remark if self.identity else None
-        notes = "; ".join(note for note in (served, remark) if note)
-        name = f"{self.name} ({notes})" if notes else self.name
-        return f"{name} (leaked: trained on the puzzles of {self.leaked:,} rows)" if self.leaked else name
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """The table of one task."""
-
-    task: str
-    split: str
-    rows: int
-    entailment_rows: int
-    """Rows whose gold label is "entailment"."""
-    labels: str
-    """Who says what is right, e.g. "published labels"."""
-    models: tuple[ModelResult, ...]
-    constant: ModelResult
-    """What the best constant answer scores on the same rows."""
-
-    @property
-    def title(self) -> str:
-        """Which task, split, rows and labels the table is about."""
-        other = self.rows - self.entailment_rows
-        return (
-            f"{self.task} · {self.split} split · {self.rows:,} rows "
-            f"({self.entailment_rows:,} entailment, {other:,} not entailment) · {self.labels}"
-        )
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a run found."""
-
-    directory: str
-    """The run directory."""
-    tasks: tuple[TaskResult, ...]
-    identities: Mapping[str, ModelIdentity]
-    """By model name."""
-    versions: Mapping[str, str]
-    """Of Python and the packages that took part."""
+    model: str
+    """What its publication calls it."""
+    metrics: Mapping[str, float]
+    """Name of a metric (``entailbench.findings.METRICS``) → its value; shares in [0, 1]."""
+    rows: int | None = None
+    """How many rows it was measured on."""
+    source: str = ""
+    """Where it was published, as a sentence."""
+    remark: str = ""
+    """What a reader must know to set it beside ours, as a sentence or two."""
+    tasks: tuple[str, ...] = ()
+    """The tasks under whose tables it may stand; empty is any."""

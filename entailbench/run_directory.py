@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,9 @@ from entailbench.errors import RunError, UsageError
 __all__ = ["PredictionsFile", "RunDirectory", "to_json", "write_atomically"]
 
 
+FOLDERS = ("models", "predictions", "lm_eval", "rows", "judged", "baselines")
+
+
 class RunDirectory:
     """Creates and fills a run's folder.
 
@@ -25,10 +28,14 @@ class RunDirectory:
         config.json            what was asked for
         tasks.json             where each task's rows came from, and their hash
         versions.json          Python and packages
+        rows/TASK.jsonl        the questions with their labels
         models/NAME.json       identity, options, decoding, and how it was trained
         predictions/NAME.jsonl every answer as it came
+        judged/TASK/NAME.jsonl every answer, prompt and the label that was read
+        baselines/TASK.json    what the baselines answer
+        perturbed/TASK.jsonl   with --perturb, the questions put otherwise; answers in judged/TASK+perturbed
         lm_eval/NAME/          lm-eval's own results_*.json and samples_*.jsonl
-        report.json report.md  the tables
+        report.*               the tables, and the page to read them on
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +60,7 @@ class RunDirectory:
                 raise UsageError(f"{path} already exists and is not an empty folder: choose another --output")
             else:
                 path.mkdir(parents=True, exist_ok=True)
-            for name in ("models", "predictions", "lm_eval"):
+            for name in FOLDERS:
                 (path / name).mkdir()
         except OSError as error:
             raise UsageError(f"cannot write the run to {path}: {error.strerror}; choose another --output") from error
@@ -63,6 +70,15 @@ class RunDirectory:
         """Writes ``value`` as JSON, or a string as it is."""
         text = value if isinstance(value, str) else to_json(value, indent=2) + "\n"
         write_atomically(self.path / name, text)
+
+    def write_lines(self, name: str, records: Iterable[Any]) -> None:
+        """Writes one JSON object a line; folders on the way are made."""
+        path = self.path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror}") from error
+        write_atomically(path, "".join(f"{to_json(record)}\n" for record in records))
 
     def predictions(self, model: str) -> PredictionsFile:
         """Opens the file that takes a model's answers as they come."""

@@ -6,30 +6,27 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
 from entailbench import harness
+from entailbench.analysis import analyse
+from entailbench.answered import Judged, ModelAnswers, Row, TaskAnswers
 from entailbench.contracts import Model, ResolvedModel, Shared
 from entailbench.decoding import with_room_for
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
+from entailbench.findings import Report
 from entailbench.leaks import Leaks, find_leaks
-from entailbench.records import (
-    Answer,
-    CandidateScores,
-    ModelIdentity,
-    ModelResult,
-    Prompt,
-    Report,
-    TaskResult,
-)
+from entailbench.records import Answer, CandidateScores, Prompt
 from entailbench.registry import Registry
+from entailbench.robustness import PerturbedTask, perturbed_task
 from entailbench.run_directory import RunDirectory
-from entailbench.scoring import best_constant, score
+from entailbench.stats.baselines import baselines
+from entailbench.training_rows import training_rows
 
-__all__ = ["DEFAULT_TASK", "Observer", "RunConfig", "run"]
+__all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "run"]
 
 DEFAULT_TASK = "puzzte_generated"
 FREE_BYTES = 64 * 2**20
@@ -55,6 +52,8 @@ class RunConfig:
     """Further arguments of the tasks' loaders."""
     allow_leak: tuple[str, ...] = ()
     """Models that may be run although they were trained on puzzles of the test; their figures are marked."""
+    perturb: bool = False
+    """Whether every question is asked again, put otherwise, see ``entailbench.robustness``."""
 
 
 class Observer(Protocol):
@@ -79,9 +78,27 @@ class _Plan:
     tasks: tuple[harness.LoadedTask, ...]
     shared: Shared
     leaks: Leaks
+    task_paths: tuple[Path, ...]
+    metadata: Mapping[str, Any]
+    """What the tasks' loaders were given."""
+    perturbed: Mapping[str, PerturbedTask] = field(default_factory=dict)
+    """By the task's name."""
+
+    @property
+    def asked(self) -> tuple[harness.LoadedTask, ...]:
+        """The tasks, and their perturbed twins."""
+        return (*self.tasks, *(twin.loaded for twin in self.perturbed.values() if twin.loaded))
 
 
-def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found, and the answers that it was found in."""
+
+    report: Report
+    tasks: tuple[TaskAnswers, ...]
+
+
+def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
     """Checks everything, then answers, judges and tabulates.
 
     Raises:
@@ -91,24 +108,59 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Report:
     plan = _preflight(config, registry, observer)
     directory = RunDirectory.create(config.output and registry.workspace / config.output, registry.workspace / "runs")
     directory.write("config.json", config)
-    directory.write("tasks.json", {task.name: _described(task) for task in plan.tasks})
+    directory.write("tasks.json", {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks})
     versions = _versions()
     directory.write("versions.json", versions)
     observer.notify(f"run directory: {directory.path}")
-    evaluations: dict[tuple[str, str], harness.Evaluation] = {}
-    identities: dict[str, ModelIdentity] = {}
+    rows = {task.name: harness.rows_of(task, config.limit) for task in plan.tasks}
+    for name, asked in rows.items():
+        directory.write_lines(f"rows/{name}.jsonl", asked)
+    for name, twin in plan.perturbed.items():
+        directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
+    answered: dict[str, list[ModelAnswers]] = {task.name: [] for task in plan.tasks}
     try:
         for index, resolved in enumerate(plan.models):
-            name = resolved.spec.name
-            identities[name] = _answer(resolved, plan, config.limit, directory, observer, evaluations)
+            for task, answers in _answer(resolved, plan, config.limit, directory, observer).items():
+                answered[task].append(answers)
             plan.shared.keep_only(later.context.root for later in plan.models[index + 1 :])
     except BaseException:
         observer.notify(f"what was answered so far is kept in {directory.path}")
         raise
     finally:
         plan.shared.keep_only(())
-    tasks = tuple(_tabulate(loaded, plan, evaluations, identities) for loaded in plan.tasks)
-    return Report(directory=str(directory.path), tasks=tasks, identities=identities, versions=versions)
+    observer.notify("computing intervals and tests")
+    tasks = tuple(_completed(task, rows[task.name], answered[task.name], plan, directory) for task in plan.tasks)
+    identities = {one.name: one.identity for one in tasks[0].models if one.identity}
+    return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
+
+
+def _completed(
+    loaded: harness.LoadedTask,
+    rows: tuple[Row, ...],
+    models: Sequence[ModelAnswers],
+    plan: _Plan,
+    directory: RunDirectory,
+) -> TaskAnswers:
+    """A task with what the baselines say, which is written beside the answers."""
+    found = baselines(rows, *training_rows(loaded, plan.task_paths, plan.metadata))
+    directory.write(
+        f"baselines/{loaded.name}.json",
+        [
+            {"name": one.name, "unavailable": one.unavailable, "predicted": [a.predicted for a in one.answers]}
+            for one in found
+        ],
+    )
+    return TaskAnswers(
+        task=loaded.name,
+        split=loaded.split,
+        labels=" · ".join(part for part in (loaded.labels, loaded.source) if part),
+        rows=rows,
+        models=tuple(models),
+        baselines=found,
+        scored=loaded.scores_candidates,
+        perturbed=plan.perturbed[loaded.name].rows if loaded.name in plan.perturbed else (),
+        not_perturbed=plan.perturbed[loaded.name].left_out if loaded.name in plan.perturbed else {},
+    )
 
 
 def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Plan:
@@ -133,8 +185,9 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
         except EntailbenchError as error:
             problems.append(str(error))
     metadata = {**config.metadata, "data_dir": str(registry.workspace / config.data_dir) if config.data_dir else None}
+    paths = task_paths(registry)
     tasks, task_problems = harness.load_tasks(
-        list(dict.fromkeys(config.tasks)), task_paths(registry), split=config.split, metadata=metadata
+        list(dict.fromkeys(config.tasks)), paths, split=config.split, metadata=metadata
     )
     problems += task_problems
     for task in tasks:
@@ -152,9 +205,30 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     leaks = find_leaks(sound, tasks, config.limit, config.allow_leak, observer.notify)
     problems += leaks.problems
     problems += _output_problems(registry.workspace / (config.output or "runs"))
+    perturbed = _perturbed(tasks, config, observer) if config.perturb and not problems else {}
+    for twin in perturbed.values():
+        problems += _task_problems(twin.loaded, models, None) if twin.loaded else []
     if problems:
         raise PreflightError(problems)
-    return _Plan(tuple(models), tuple(tasks), shared, leaks)
+    return _Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, perturbed)
+
+
+def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer: Observer) -> dict[str, PerturbedTask]:
+    """The tasks' rows put otherwise, by task."""
+    found = {}
+    for task in tasks:
+        observer.start("perturbing", task.name, len(task.docs[: config.limit]))
+
+        def advance(rows: int) -> None:
+            for _ in range(rows):
+                observer.advance()
+
+        try:
+            twin = found[task.name] = perturbed_task(task, config.limit, advance=advance)
+        finally:
+            observer.finish()
+        observer.notify(f"{task.name}: {len(twin.rows):,} questions put otherwise, each confirmed by the solver")
+    return found
 
 
 def _task_problems(task: harness.LoadedTask, models: Sequence[ResolvedModel], limit: int | None) -> list[str]:
@@ -175,11 +249,14 @@ def task_paths(registry: Registry) -> list[Path]:
     return [Path(path) for _, paths in registry.plugins.call("entailbench_task_paths") for path in paths]
 
 
-def _described(task: harness.LoadedTask) -> dict[str, Any]:
+def _described(task: harness.LoadedTask, perturbed: PerturbedTask | None) -> dict[str, Any]:
     return {
+        **({"not_perturbed": perturbed.left_out} if perturbed else {}),
         "split": task.split,
         "labels": task.labels,
         "source": task.source or "shipped with the task",
+        "title": " · ".join(part for part in (task.labels, task.source) if part),
+        "scored": task.scores_candidates,
         "rows": len(task.docs),
         "sha256": task.fingerprint,
     }
@@ -208,15 +285,15 @@ def _answer(
     limit: int | None,
     directory: RunDirectory,
     observer: Observer,
-    evaluations: dict[tuple[str, str], harness.Evaluation],
-) -> ModelIdentity:
-    """Opens one model and runs it over all tasks; returns its identity as known afterwards."""
+) -> dict[str, ModelAnswers]:
+    """Opens one model and runs it over all tasks; returns its answers by task."""
     name = resolved.spec.name
     lineage = resolved.backend.lineage(resolved.options, resolved.context)
     observer.notify(f"opening {name}")
     model = resolved.open()
+    evaluations: dict[str, harness.Evaluation] = {}
     try:
-        for loaded in plan.tasks:
+        for loaded in plan.asked:
             predictions = directory.predictions(name)
 
             def on_answer(
@@ -229,9 +306,9 @@ def _answer(
                 observer.start(name, loaded.name, rows)
 
             try:
-                evaluations[name, loaded.name] = harness.evaluate(
+                evaluations[loaded.name] = harness.evaluate(
                     *(model, name, loaded),
-                    limit=limit,
+                    limit=limit if loaded in plan.tasks else None,
                     on_start=on_start,
                     on_answer=on_answer,
                     out=directory.path / "lm_eval",
@@ -239,7 +316,19 @@ def _answer(
             finally:
                 observer.finish()
                 predictions.close()
-        return model.identity
+            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluations[loaded.name].answers)
+        return {
+            task.name: ModelAnswers(
+                name=name,
+                answers=evaluations[task.name].answers,
+                identity=model.identity,
+                seconds=evaluations[task.name].seconds,
+                leaked=plan.leaks.rows(name, task.name),
+                lineage=lineage,
+                perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
+            )
+            for task in plan.tasks
+        }
     finally:
         try:
             described = {
@@ -249,11 +338,17 @@ def _answer(
                 "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
                 "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
                 "source": resolved.spec.source,
+                "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
+                "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
                 "lineage": lineage,
             }
             directory.write(f"models/{name}.json", described)
         finally:
             model.close()
+
+
+def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:
+    return evaluations[twin.loaded.name].answers if twin and twin.loaded else ()
 
 
 def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:
@@ -275,59 +370,6 @@ def _prediction(prompt: Prompt, answer: Answer | CandidateScores, loaded: harnes
     if isinstance(answer, Answer):
         return {**row, "text": answer.text}
     return {**row, "logprobs": answer.logprobs, "greedy": answer.greedy}
-
-
-def _tabulate(
-    loaded: harness.LoadedTask,
-    plan: _Plan,
-    evaluations: Mapping[tuple[str, str], harness.Evaluation],
-    identities: Mapping[str, ModelIdentity],
-) -> TaskResult:
-    results = []
-    gold: list[str] = []
-    for resolved in plan.models:
-        name = resolved.spec.name
-        evaluation = evaluations[name, loaded.name]
-        gold = [sample.gold for sample in evaluation.samples]
-        found = _result(name, gold, [s.predicted for s in evaluation.samples], evaluation.seconds, identities[name])
-        validity, leaked = _proof_validity(evaluation.samples), plan.leaks.rows(name, loaded.name)
-        results.append(replace(found, proof_validity=validity, leaked=leaked))
-    label, constant = best_constant(gold)
-    baseline = _result(f'always "{label}"', gold, [label] * len(gold), None, None)
-    return TaskResult(
-        task=loaded.name,
-        split=loaded.split,
-        rows=constant.rows,
-        entailment_rows=sum(g == "entailment" for g in gold),
-        labels=" · ".join(part for part in (loaded.labels, loaded.source) if part),
-        models=tuple(results),
-        constant=baseline,
-    )
-
-
-def _proof_validity(samples: Sequence[harness.Sample]) -> float | None:
-    """The share of all answers whose proof is valid; None where none of them gives a proof."""
-    if all(sample.proof is None for sample in samples):
-        return None
-    return sum(sample.proof is True for sample in samples) / len(samples)
-
-
-def _result(
-    name: str, gold: Sequence[str], predicted: Sequence[str], seconds: float | None, identity: ModelIdentity | None
-) -> ModelResult:
-    found = score(gold, predicted)
-    return ModelResult(
-        name=name,
-        rows=found.rows,
-        overall=found.overall,
-        entailment=found.entailment,
-        not_entailment=found.not_entailment,
-        balanced=found.balanced,
-        unparsed=found.unparsed,
-        proof_validity=None,
-        seconds=seconds,
-        identity=identity,
-    )
 
 
 def _versions() -> dict[str, str]:

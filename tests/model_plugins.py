@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,15 +25,33 @@ from entailbench import (
 )
 
 OTHER = {ENTAILMENT: NOT_ENTAILMENT, NOT_ENTAILMENT: ENTAILMENT}
+OUTLANDISH = {
+    "script": "<script>document.title = 'taken over'</script></table></body>",
+    "emoji": "👩‍👩‍👧 ... 🤷🏽 \u0000\u001b[31m\u0007",
+    "rtl": "\u202eالجواب\u202c هو \u2066Zoe > Abe\u2069",
+    "hundred-kb": "So it goes. " * 8_500,
+    "line-separator": 'I think\u2028that it is\u2029so\x85or not\r\nor, "both", or $\\alpha$ & 100% | a_b#{~^}',
+}
+"""What a model may write that is no label and that a table, a page or a terminal could stumble over."""
+
+
+def coin(prompt: Prompt) -> str:
+    """A label that has nothing to do with the question, and is the same whenever it is asked."""
+    return (ENTAILMENT, NOT_ENTAILMENT)[hashlib.sha256(prompt.id.encode()).digest()[0] % 2]
+
+
 BEHAVIOURS: dict[str, Callable[[Prompt], str]] = {
     "perfect": lambda prompt: prompt.doc["label"],
     "inverted": lambda prompt: OTHER[prompt.doc["label"]],
     "always-yes": lambda prompt: ENTAILMENT,
+    "always-no": lambda prompt: NOT_ENTAILMENT,
+    "random": coin,
     "mumbles": lambda prompt: "I would rather not say.",
     "proves": lambda prompt: f"{prompt.doc['proof']}: {prompt.doc['label']}",
     "proves-nothing": lambda prompt: f"{prompt.doc['proof']}: {OTHER[prompt.doc['label']]}",
     "proves-half": lambda prompt: BEHAVIOURS["perfect" if prompt.doc_id % 2 else "proves"](prompt),
     "half-emoji": lambda prompt: "entailment \ud83d",
+    **{name: lambda prompt, text=text: text for name, text in OUTLANDISH.items()},  # type: ignore[misc]
 }
 
 

@@ -224,7 +224,9 @@ def test_a_loss_that_is_no_number(place: Place) -> None:
     message = str(caught.value)
     assert "lower learning_rate = 1e+35" in message
     assert "the last good state, of step 2, is" in message
-    assert message.endswith("With the same recipe it would come to this again: change it, and begin anew with --overwrite")
+    assert message.endswith(
+        "With the same recipe it would come to this again: change it, and begin anew with --overwrite"
+    )
     assert "--resume" not in message
     assert not place.workspace.checkpoint.exists()
     assert (place.workspace.states / "step-000002" / "state.json").is_file()

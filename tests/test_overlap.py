@@ -11,6 +11,7 @@ import pytest
 
 import made_up_puzzte
 from entailbench import DataError, OpenContext, PreflightError, SftPair
+from entailbench.findings import Report
 from entailbench.finetune import FinetuneConfig, finetune
 from entailbench.overlap import (
     PUZZLES_NAME,
@@ -25,7 +26,6 @@ from entailbench.overlap import (
     read_puzzles,
 )
 from entailbench.plugins import create_plugin_manager
-from entailbench.records import Report
 from entailbench.registry import Registry, load_registry
 from entailbench.report.text import render, save
 from entailbench.runner import RunConfig, run
@@ -214,7 +214,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 def run_quietly(registry: Registry, **config: Any) -> tuple[Report, list[str]]:
     quiet = Quiet()
-    report = run(RunConfig(**config), registry, quiet)
+    report = run(RunConfig(**config), registry, quiet).report
     save(report)
     return report, quiet.messages
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from entailbench import ModelError, PreflightError
+from entailbench.findings import ModelResult, Report
 from entailbench.plugins import create_plugin_manager
-from entailbench.records import Report
 from entailbench.registry import Registry, load_registry
 from entailbench.report.text import render, save
 from entailbench.runner import RunConfig, run
@@ -49,9 +49,13 @@ def registry_with(workspace: Path, home: Path, **models: dict[str, Any]) -> Regi
 
 
 def run_quietly(registry: Registry, **config: Any) -> Report:
-    report = run(RunConfig(**config), registry, Quiet())
-    save(report)
-    return report
+    outcome = run(RunConfig(**config), registry, Quiet())
+    save(outcome.report, outcome.tasks)
+    return outcome.report
+
+
+def values(model: ModelResult, *metrics: str) -> tuple[float | None, ...]:
+    return tuple(model.value(metric) for metric in metrics)
 
 
 def problems(registry: Registry, **config: Any) -> tuple[str, ...]:
@@ -65,17 +69,18 @@ def test_known_models_score_what_they_must(registry: Registry, task: str) -> Non
     report = run_quietly(registry, models=("perfect", "inverted", "always-yes"), tasks=(task,), limit=60)
     (result,) = report.tasks
     perfect, inverted, constant = result.models
-    assert (perfect.overall, perfect.balanced, perfect.unparsed) == (1.0, 1.0, 0)
-    assert (inverted.overall, inverted.balanced) == (0.0, 0.0)
-    assert constant.overall == pytest.approx(result.entailment_rows / 60)
-    assert (constant.entailment, constant.not_entailment, constant.balanced) == (1.0, 0.0, 0.5)
-    assert result.constant.overall == pytest.approx(max(result.entailment_rows, 60 - result.entailment_rows) / 60)
+    assert (*values(perfect, "overall", "balanced"), perfect.unparsed) == (1.0, 1.0, 0)
+    assert values(inverted, "overall", "balanced") == (0.0, 0.0)
+    assert constant.value("overall") == pytest.approx(result.entailment_rows / 60)
+    assert values(constant, "entailment", "not_entailment", "balanced") == (1.0, 0.0, 0.5)
+    best = max(result.entailment_rows, 60 - result.entailment_rows) / 60
+    assert result.baselines[0].value("overall") == pytest.approx(best)
     assert 0 < result.entailment_rows < 60
 
 
 def test_unparsed_answers_are_wrong_and_counted(registry: Registry) -> None:
     (result,) = run_quietly(registry, models=("mumbles",), limit=10).tasks
-    assert (result.models[0].overall, result.models[0].unparsed) == (0.0, 10)
+    assert (result.models[0].value("overall"), result.models[0].unparsed) == (0.0, 10)
 
 
 def test_half_an_emoji_does_not_end_the_run(registry: Registry, workspace: Path) -> None:
@@ -87,7 +92,7 @@ def test_half_an_emoji_does_not_end_the_run(registry: Registry, workspace: Path)
 def test_answers_in_any_order_belong_to_their_prompts(workspace: Path, home: Path) -> None:
     registry = registry_with(workspace, home, backwards={"behaviour": "perfect", "order": "reversed"})
     (result,) = run_quietly(registry, models=("backwards",), limit=20).tasks
-    assert result.models[0].overall == 1.0
+    assert result.models[0].value("overall") == 1.0
 
 
 @pytest.mark.parametrize(("order", "message"), [("twice", "twice"), ("missing", "left 1 prompts unanswered")])
@@ -144,8 +149,8 @@ def test_valid_proofs_are_counted_over_all_answers(registry: Registry, workspace
     names = ("proves", "proves-nothing", "proves-half", "perfect")
     report = run_quietly(registry, models=names, limit=8, output=Path("out"))
     (result,) = report.tasks
-    assert [model.proof_validity for model in result.models] == [1.0, 0.0, 0.5, None]
-    assert [model.balanced for model in result.models] == [1.0, 0.0, 1.0, 1.0]
+    assert [model.value("proof_validity") for model in result.models] == [1.0, 0.0, 0.5, None]
+    assert [model.value("balanced") for model in result.models] == [1.0, 0.0, 1.0, 1.0]
     assert [model.unparsed for model in result.models] == [0, 0, 0, 0]
     rows = [[cell.strip() for cell in line.split("|")] for line in render(report).splitlines() if "|" in line]
     place = rows[0].index("valid proofs %")
@@ -161,13 +166,13 @@ def test_valid_proofs_are_counted_over_all_answers(registry: Registry, workspace
 
 def test_without_proofs_no_table_speaks_of_them(registry: Registry) -> None:
     report = run_quietly(registry, models=("perfect", "mumbles"), limit=4)
-    assert [model.proof_validity for model in report.tasks[0].models] == [None, None]
+    assert [model.value("proof_validity") for model in report.tasks[0].models] == [None, None]
     assert "proof" not in "".join(render(report, form).replace("proved by", "") for form in ("github", "latex", "csv"))
 
 
 def test_a_task_that_scores_candidates_knows_of_no_proofs(registry: Registry, workspace: Path) -> None:
     report = run_quietly(registry, models=("perfect",), tasks=("puzzte_generated_mc",), limit=4, output=Path("out"))
-    assert report.tasks[0].models[0].proof_validity is None
+    assert report.tasks[0].models[0].value("proof_validity") is None
     assert json.loads((workspace / "out/models/perfect.json").read_text())["decoding"] == {"puzzte_generated_mc": None}
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-leak", callback=names, help="Models to run although they were trained on puzzles of the test; marked."
 )
+@click.option("--perturb", is_flag=True, help="Ask every question again, put otherwise: up to five times as many more.")
+@click.option("--with-reported", "reported", is_flag=True, help="Put what others published under the tables.")
 @click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @config_option
@@ -39,6 +41,8 @@ def command(
     data_dir: Path | None,
     fresh_seed: int | None,
     allow_leak: tuple[str, ...],
+    perturb: bool,
+    reported: bool,
     table_format: str,
     as_json: bool,
     config: Path | None,
@@ -46,6 +50,7 @@ def command(
     """Run models over tasks: the table goes to standard output, progress to standard error."""
     from entailbench.commands.progress import TerminalObserver
     from entailbench.report.text import render, save
+    from entailbench.reported import with_reported
     from entailbench.runner import DEFAULT_TASK, RunConfig, run
 
     registry = registry_of(plugins, config)
@@ -61,8 +66,10 @@ def command(
         data_dir=data_folder(data_dir, registry),
         metadata={} if fresh_seed is None else {"fresh_seed": fresh_seed},
         allow_leak=allow_leak,
+        perturb=perturb,
     )
-    report = run(chosen, registry, TerminalObserver())
-    save(report)
+    outcome = run(chosen, registry, TerminalObserver())
+    report = with_reported(outcome.report, plugins) if reported else outcome.report
+    page = save(report, outcome.tasks)
     click.echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
-    click.echo(f"Everything about this run is in {report.directory}", err=True)
+    click.echo(f"Report to browse: {page}", err=True)

@@ -35,6 +35,9 @@ PUBLISHED_LABELS: Mapping[str, Label] = MappingProxyType(
 )
 """Puzzte's four labels; "non-entailment" stands at knights and knaves only and is no entailment either."""
 
+ALLOWED = frozenset((*PUBLISHED_LABELS, NOT_ENTAILMENT))
+"""What an answer may be, letter by letter."""
+
 NEGATIVE = re.compile(
     # No word boundary around "not entail": a denial glued to other letters must not leave a bare "entailment".
     r"(?:(?:can)?not|non|\bno)\s*(?:(?:be|an?|logically|necessarily|logical)\s+)*entail\w*"
@@ -75,6 +78,23 @@ class ReadAnswer(str):
         made = super().__new__(cls, label)
         made.text = text
         return made
+
+    @property
+    def exact(self) -> bool:
+        """Whether the answer is a published label, or a proof and a label, and nothing more."""
+        said = self.text.strip()
+        return said in ALLOWED or ("\n" not in said and read_proof_answer(said) is not None)
+
+    @property
+    def three_way(self) -> str | None:
+        """Which of three the answer says, in so many words; None where it says no more than "not entailment"."""
+        if self == ENTAILMENT:
+            return ENTAILMENT
+        if self != NOT_ENTAILMENT:
+            return None
+        line = _first_line(self.text)[0].casefold()
+        said = [kind for word, kind in (("contradict", CONTRADICTION), ("unknown", UNKNOWN)) if word in line]
+        return said[0] if len(said) == 1 else None
 
 
 def read_label(answer: str) -> Label:

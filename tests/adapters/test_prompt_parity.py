@@ -17,7 +17,7 @@ pytest.importorskip("litgpt")
 import yaml
 
 from entailbench import Message, ModelError, OpenContext, SftPair, TrainingJob
-from entailbench.records import ModelResult
+from entailbench.answered import ModelAnswers
 from entailbench_adapters.hf import HfBackend
 from entailbench_adapters.hf_weights import HfOptions, load_tokenizer
 from entailbench_adapters.litgpt import LitgptBackend, LitgptOptions
@@ -172,7 +172,7 @@ def test_said_so_it_is_another_prompt_and_every_table_tells(
     remark = f"prompted as '{other}', trained as '{style}'"
     assert model.identity.remark == remark
     assert notes[-1] == f"lora is {remark}, as allow_other_prompt allows"
-    row = ModelResult("lora", 1, 1.0, 1.0, None, 1.0, 0, None, 1.0, model.identity)
+    row = ModelAnswers("lora", (), model.identity)
     assert row.title == f"lora ({remark})"
     usual = BACKEND.open(at(trained[style]), over_base).identity
     assert usual.template != model.identity.template, "answers to one prompt must never be kept for the other"

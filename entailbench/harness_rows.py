@@ -1,0 +1,81 @@
+"""A task's rows, and lm-eval's samples of answers to them, as the records that statistics are computed from."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from entailbench.answered import FACETS, THREE_WAY, Judged, Row
+from entailbench.harness_tasks import LoadedTask
+from entailbench.records import ENTAILMENT, LABELS, UNPARSED
+
+__all__ = ["judged_of", "rows_of"]
+
+
+def rows_of(loaded: LoadedTask, limit: int | None = None) -> tuple[Row, ...]:
+    """The rows that are asked, in order."""
+    asked = enumerate(loaded.docs[:limit])
+    return tuple(_row(number, doc, str(loaded.task.doc_to_text(doc))) for number, doc in asked)
+
+
+def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
+    context = str(doc.get("context", ""))
+    published = str(doc.get("label_published") or "")
+    proof = str(doc.get("proof") or "")
+    # Rows of corrected tasks say what was proved; generated ones publish nothing but what was proved.
+    verified = str(doc.get("truth") or (published if proof else "")) if doc.get("checked") != "unchecked" else ""
+    truth = str(doc.get("truth") or published)
+    return Row(
+        doc_id=number,
+        id=str(doc.get("id", number)),
+        puzzle=str(doc.get("puzzle") or "") or hashlib.sha256((context or f"row {number}").encode()).hexdigest()[:12],
+        context=context,
+        question=str(doc.get("question", "")),
+        gold=str(doc["label"]),
+        truth=truth if truth in THREE_WAY else "",
+        published=published,
+        verified=verified if verified in THREE_WAY else "",
+        proof=proof,
+        facets={name: doc[name] for name in FACETS if doc.get(name) not in (None, "")},
+        prompt=prompt,
+    )
+
+
+def judged_of(loaded: LoadedTask, sample: Mapping[str, Any]) -> Judged:
+    """One of lm-eval's samples.
+
+    What a task's filter returns may know more than the label: ``exact`` (bool) and ``three_way`` (str) are read off
+    it where it has such attributes.
+    """
+    if loaded.scores_candidates:
+        return _scored(loaded.task.doc_to_choice(sample["doc"]), sample)
+    said = sample["filtered_resps"][0]
+    text = str(sample["resps"][0][0])
+    label = str(said) if said in LABELS else UNPARSED
+    return Judged(
+        doc_id=sample["doc_id"],
+        predicted=label,
+        text=text,
+        prompt=str(sample["arguments"][0][0]),
+        exact=bool(getattr(said, "exact", text.strip() in LABELS)),
+        three_way=getattr(said, "three_way", None),
+        proof=bool(sample["proof_valid"]) if sample.get("proof_given") and "proof_valid" in sample else None,
+    )
+
+
+def _scored(choices: Sequence[str], sample: Mapping[str, Any]) -> Judged:
+    logprobs = [float(pair[0]) for pair in sample["filtered_resps"]]
+    predicted = choices[max(range(len(choices)), key=logprobs.__getitem__)]
+    best = max(logprobs)
+    shares = [math.exp(logprob - best) for logprob in logprobs]
+    probability = sum(share for share, choice in zip(shares, choices, strict=True) if choice == ENTAILMENT) / sum(
+        shares
+    )
+    return Judged(
+        doc_id=sample["doc_id"],
+        predicted=predicted if predicted in LABELS else UNPARSED,
+        prompt=str(sample["arguments"][0][0]),
+        probability=probability if math.isfinite(probability) else None,
+    )
