@@ -112,6 +112,8 @@ def test_all_pairs_are_compared_and_corrected() -> None:
     assert [(pair.first, pair.second) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert all(pair.p_holm >= pair.p for pair in pairs)
     assert "corrected for 3 pairs" in pairs[0].verdict
+    # What is needed to pass the first step of Holm's correction.
+    assert pairs[2].smallest == pytest.approx((2.393980 + 0.841621) * pairs[2].difference.error, rel=1e-5)
     assert compared(rows, perfect(rows)) == ()
 
 
