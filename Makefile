@@ -25,7 +25,7 @@ test: $(STAMP)  ## Install (Chromium too, for the report's page), then lint, typ
 	@tests/browser/install.sh
 	@# Two tests at a time, each on one core: most of them wait for one process that imports something large.
 	$(BIN)/python -m pytest -n 2 tests/logic
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/logic
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/logic
 
 browser: $(STAMP)  ## Install Chromium where there is none, and run the browser tests alone
 	@tests/browser/install.sh

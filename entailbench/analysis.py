@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from entailbench import stats
 from entailbench.answered import TaskAnswers
-from entailbench.findings import Report
+from entailbench.findings import Report, TaskResult
 from entailbench.records import ModelIdentity
 from entailbench.stats.robustness import robustness_of
 
-__all__ = ["analyse"]
+__all__ = ["analyse", "with_leaks_told"]
 
 
 def analyse(
@@ -30,7 +30,23 @@ def analyse(
     """
     return Report(
         directory=directory,
-        tasks=tuple(replace(stats.analyse_task(task), robustness=robustness_of(task)) for task in tasks),
+        tasks=tuple(
+            replace(with_leaks_told(stats.analyse_task(task)), robustness=robustness_of(task)) for task in tasks
+        ),
         identities=dict(identities),
         versions=dict(versions),
     )
+
+
+def with_leaks_told(found: TaskResult) -> TaskResult:
+    """The same findings; a verdict about a model that was trained on puzzles of the test ends with saying so."""
+    leaked = {model.name: model.leaked for model in found.models if model.leaked}
+    comparisons = []
+    for pair in found.comparisons:
+        notes = [
+            f"{name} was trained on the puzzles of {leaked[name]:,} of these questions"
+            for name in (pair.first, pair.second)
+            if name in leaked
+        ]
+        comparisons.append(replace(pair, verdict="; ".join([pair.verdict, *notes])))
+    return replace(found, comparisons=tuple(comparisons))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from entailbench.analysis import analyse
+from entailbench.analysis import analyse, with_leaks_told
 from entailbench.answered import ModelAnswers, Row, TaskAnswers
 from entailbench.errors import DataError, PreflightError, UsageError
 from entailbench.findings import Report
@@ -110,11 +110,11 @@ def analyse_merged(merged: Merged, directory: str = "", *, each_seed: bool = Fal
     report = analyse(merged.tasks, directory, merged.identities, merged.versions)
     if each_seed:
         return report
-    tasks = tuple(
-        with_seeds(task, found, seed_groups(task.models))
-        for task, found in zip(merged.tasks, report.tasks, strict=True)
-    )
-    return replace(report, tasks=tasks)
+    tasks = []
+    for task, found in zip(merged.tasks, report.tasks, strict=True):
+        groups = seed_groups(task.models)
+        tasks.append(with_leaks_told(with_seeds(task, found, groups)) if groups else found)
+    return replace(report, tasks=tuple(tasks))
 
 
 def _names(run: RunRecord) -> list[str]:

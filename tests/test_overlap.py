@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -214,9 +215,9 @@ def data_dir(tmp_path: Path) -> Path:
 
 def run_quietly(registry: Registry, **config: Any) -> tuple[Report, list[str]]:
     quiet = Quiet()
-    report = run(RunConfig(**config), registry, quiet).report
-    save(report)
-    return report, quiet.messages
+    outcome = run(RunConfig(**config), registry, quiet)
+    save(outcome.report, outcome.tasks)
+    return outcome.report, quiet.messages
 
 
 def test_a_leak_stops_a_run_before_anything_is_opened(registry: Registry, data_dir: Path, workspace: Path) -> None:
@@ -244,8 +245,10 @@ def test_an_allowed_leak_is_marked_wherever_the_figures_stand(registry: Registry
     for form in ("github", "latex"):
         assert "leaked: trained on the puzzles of 40 rows" in render(report, form)  # type: ignore[arg-type]
     assert json.loads(render(report, "json"))["tasks"][0]["models"][1]["leaked"] == 40
-    header, *lines = (line.split(",") for line in render(report, "csv").splitlines())
-    assert [line[header.index("leaked")] for line in lines] == ["0", "40", "0"]
+    lines = csv.DictReader(render(report, "csv").splitlines())
+    counts = {line["model"]: line["value"] for line in lines if line["metric"] == "leaked"}
+    assert (counts["perfect"], counts["knows"]) == ("0", "40")
+    assert report.tasks[0].comparisons[0].verdict.endswith("knows was trained on the puzzles of 40 of these questions")
     assert any(message.startswith("knows was trained on the puzzles of 40 of 60 rows") for message in messages)
     assert not any(message.startswith("perfect was trained") for message in messages)
     directory = Path(report.directory)

@@ -77,15 +77,21 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "runs" / "two" / "models" / "lora.json").write_text(
         json.dumps({"name": "lora", "lineage": {**lineage, "losses": [[1, 9.0]]}})
     )
-    row = {"rows": 250, "unparsed": 3, "proof_validity": 0.875, "leaked": 0}
-    models = [
-        {**row, "name": name, "overall": overall, "balanced": overall - 0.01}
-        for name, overall in (("base", 0.5), ("lora", 0.9), ("gpt35", 0.6))
-    ]
-    constant = {**row, "name": 'always "not entailment"', "overall": 0.7, "balanced": 0.5, "proof_validity": None}
+    row = {"rows": 250, "unparsed": 3, "leaked": 0}
+
+    def line(name: str, overall: float, balanced: float, proofs: float | None) -> dict[str, Any]:
+        metrics = {
+            "overall": {"value": overall, "low": overall - 0.05, "high": overall + 0.04},
+            "balanced": {"value": balanced, "low": None, "high": None},
+            "proof_validity": {"value": proofs, "low": None, "high": None},
+        }
+        return {**row, "name": name, "metrics": metrics}
+
+    models = [line(name, share, share - 0.01, 0.875) for name, share in (("base", 0.5), ("lora", 0.9), ("gpt35", 0.6))]
+    baselines = [line('always "not entailment"', 0.7, 0.5, None), line("stratified random", 0.5, 0.5, None)]
     task = {"task": "puzzte_generated", "split": "test", "rows": 250, "labels": "labels of the solver"}
     for place in (run, folder / "runs" / "two"):
-        report = {"tasks": [{**task, "models": models, "constant": constant}]}
+        report = {"tasks": [{**task, "models": models, "baselines": baselines}]}
         (place / "report.json").write_text(json.dumps(report))
     (folder / "entailbench.toml").write_text(
         f'[models.base]\nbackend = "hf"\npretrained = "{hf}"\n[models.lora]\nbackend = "litgpt"\nbase = "base"\n'
@@ -196,9 +202,9 @@ def test_the_model_card(workspace: Path, pushed: tuple[HubServer, subprocess.Com
         "| `learning_rate` | `0.001` |",
         "2.500 at step 1, 0.500 at step 3",
         "- balanced accuracy: 0.625",
-        "| lora | 90.0% | 89.0% | 3 | 87.5% |",
-        "| base | 50.0% | 49.0% | 3 | 87.5% |",
-        '| always "not entailment" | 70.0% | 50.0% | 3 | – |',
+        "| lora | 90.0% (85.0–94.0) | 89.0% | 3 | 87.5% |",
+        "| base | 50.0% (45.0–54.0) | 49.0% | 3 | 87.5% |",
+        '| always "not entailment" | 70.0% (65.0–74.0) | 50.0% | 3 | – |',
         "stored in bfloat16",
         "- wall time: 1 min 23 s",
     ):
