@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "walkthrough.ipynb"
+TEMPORARY = re.compile(r"\S*/entailbench-\w+(?=/)")
 LIMIT = 900
 """Seconds that one cell may take."""
 
@@ -36,7 +38,7 @@ def printed(cell: Any) -> str:
 
 
 def tidy(notebook: Any) -> Any:
-    """Takes out what differs from run to run and tells nobody anything: progress and times of day."""
+    """Takes out what differs from run to run and tells nobody anything: progress, the temporary folder."""
     import nbformat
 
     for cell in notebook.cells:
@@ -44,6 +46,7 @@ def tidy(notebook: Any) -> Any:
         if cell.cell_type == "code":
             told = [output for output in cell.outputs if output.get("name") != "stderr"]
             text = "".join(output["text"] for output in told if output["output_type"] == "stream")
+            text = TEMPORARY.sub("…", text)
             # What a process prints comes in pieces.
             whole = [nbformat.v4.new_output("stream", name="stdout", text=text)] if text else []
             cell.outputs = [*whole, *(output for output in told if output["output_type"] != "stream")]
