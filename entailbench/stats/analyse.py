@@ -13,15 +13,15 @@ from entailbench.answered import THREE_WAY, ModelAnswers, Row, TaskAnswers
 from entailbench.findings import Comparison, ModelResult, TaskResult
 from entailbench.records import ENTAILMENT, LABELS, UNPARSED
 from entailbench.stats.calibration import reliability
+from entailbench.stats.comparisons import comparisons_of, is_positive
 from entailbench.stats.counts import columns_of
 from entailbench.stats.intervals import DRAWS, Sums
 from entailbench.stats.metrics import Possible, metrics_of
-from entailbench.stats.paired import Pair, Side, compare, difference_of
-from entailbench.stats.permutation import holm
+from entailbench.stats.paired import Side, compare, difference_of
 from entailbench.stats.resampling import weights
 from entailbench.stats.sample import Floats, Sample, check_answers, sample_of, tells_three
 from entailbench.stats.slices import slices_of
-from entailbench.stats.verdict import LEVEL, verdict
+from entailbench.stats.verdict import LEVEL
 
 __all__ = ["analyse_task"]
 
@@ -113,13 +113,12 @@ def _result(
         leaked=line.leaked,
         lineage=line.lineage,
         baseline=baseline,
-        not_better_than=tuple(other.answers.name for other in baselines if not _beats(sample, measured, other)),
+        not_better_than=tuple(
+            other.answers.name
+            for other in baselines
+            if not is_positive(difference_of(sample, measured.side, other.side))
+        ),
     )
-
-
-def _beats(sample: Sample, model: _Measured, baseline: _Measured) -> bool:
-    low = difference_of(sample, model.side, baseline.side).low
-    return low is not None and low > 0
 
 
 def _unavailable(line: ModelAnswers, rows: int) -> ModelResult:
@@ -127,41 +126,11 @@ def _unavailable(line: ModelAnswers, rows: int) -> ModelResult:
 
 
 def _comparisons(sample: Sample, models: Sequence[_Measured], seed: int) -> tuple[Comparison, ...]:
-    """All pairs of models, the p-values corrected for how many they are (Holm 1979)."""
     couples = list(combinations(models, 2))
-    if not couples:
-        return ()
-    pairs: list[Pair] = [
+    pairs = [
         compare(sample, first.side, second.side, level=LEVEL / len(couples), seed=seed) for first, second in couples
     ]
-    corrected = holm([pair.p for pair in pairs])
-    rows, puzzles = len(sample.entailed), sample.puzzles
-    return tuple(
-        Comparison(
-            first=first.answers.name,
-            second=second.answers.name,
-            difference=pair.difference,
-            metric=pair.metric,
-            p=pair.p,
-            p_holm=p_holm,
-            mcnemar=pair.mcnemar,
-            only_first=pair.only_first,
-            only_second=pair.only_second,
-            smallest=pair.smallest,
-            rows=rows,
-            puzzles=puzzles,
-            verdict=verdict(
-                first.answers.name,
-                second.answers.name,
-                pair,
-                p_holm,
-                pairs=len(couples),
-                rows=rows,
-                puzzles=puzzles,
-            ),
-        )
-        for (first, second), pair, p_holm in zip(couples, pairs, corrected, strict=True)
-    )
+    return comparisons_of(sample, [(first.answers.name, second.answers.name) for first, second in couples], pairs)
 
 
 def _confusion(rows: Sequence[Row], line: ModelAnswers) -> Mapping[str, Mapping[str, int]]:

@@ -11,13 +11,14 @@ import numpy as np
 
 from entailbench.answered import ModelAnswers, TaskAnswers
 from entailbench.findings import METRICS, Comparison, Estimate, ModelResult, Seeds, Slice, TaskResult
+from entailbench.stats.comparisons import comparisons_of, is_positive
 from entailbench.stats.counts import EE, FORMULAS, NN, columns_of
 from entailbench.stats.intervals import DRAWS, Sums
 from entailbench.stats.lines import Line, compare_lines, line_difference, line_estimate
 from entailbench.stats.resampling import weights
 from entailbench.stats.sample import Sample, sample_of
 from entailbench.stats.seeds import between, widened
-from entailbench.stats.verdict import LEVEL, verdict
+from entailbench.stats.verdict import LEVEL, PERMUTATION
 
 __all__ = ["SeedGroup", "with_seeds"]
 
@@ -99,7 +100,9 @@ def _result(
         confusion=_sum([member.confusion for member in members]),
         seconds=fmean(seconds) if seconds else None,
         leaked=leaked,
-        not_better_than=tuple(other.name for other in baselines if not _beats(sample, line, other)),
+        not_better_than=tuple(
+            other.name for other in baselines if not is_positive(line_difference(sample, line, other))
+        ),
         seeds=Seeds(group.names, group.seeds, tuple(balanced), part.variance**0.5 if part else None),
     )
 
@@ -133,53 +136,17 @@ def _mean_of(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(value, fmean(lows), fmean(highs))
 
 
-def _beats(sample: Sample, line: Line, baseline: Line) -> bool:
-    low = line_difference(sample, line, baseline).low
-    return low is not None and low > 0
-
-
 def _comparisons(sample: Sample, lines: Sequence[Line], seed: int) -> tuple[Comparison, ...]:
-    """All pairs of lines, corrected for how many these are."""
     couples = list(combinations(lines, 2))
-    if not couples:
-        return ()
-    from statsmodels.stats.multitest import multipletests
-
     pairs = [compare_lines(sample, first, second, level=LEVEL / len(couples), seed=seed) for first, second in couples]
-    corrected = multipletests([pair.p for pair in pairs], alpha=LEVEL, method="holm")[1]
-    return tuple(
-        Comparison(
-            first=first.name,
-            second=second.name,
-            difference=pair.difference,
-            metric=pair.metric,
-            p=pair.p,
-            p_holm=float(p_holm),
-            mcnemar=pair.mcnemar,
-            only_first=pair.only_first,
-            only_second=pair.only_second,
-            smallest=pair.smallest,
-            rows=len(sample.entailed),
-            puzzles=sample.puzzles,
-            verdict=verdict(
-                first.name,
-                second.name,
-                pair,
-                float(p_holm),
-                pairs=len(couples),
-                rows=len(sample.entailed),
-                puzzles=sample.puzzles,
-                by=_test(first, second),
-            ),
-        )
-        for (first, second), pair, p_holm in zip(couples, pairs, corrected, strict=True)
-    )
+    names = [(first.name, second.name) for first, second in couples]
+    return comparisons_of(sample, names, pairs, [_test(first, second) for first, second in couples])
 
 
 def _test(first: Line, second: Line) -> str:
     seeds = [str(len(line.members)) for line in (first, second) if len(line.members) > 1]
     told = f" and over {' and '.join(seeds)} seeds" if seeds else ""
-    return f"permutation over puzzles{told}"
+    return f"{PERMUTATION}{told}"
 
 
 def _slice(part: Slice, groups: Sequence[SeedGroup]) -> Slice:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from entailbench.findings import Estimate
 from entailbench.stats.paired import Pair
 
-__all__ = ["LEVEL", "verdict"]
+__all__ = ["LEVEL", "PERMUTATION", "verdict"]
 
 LEVEL = 0.05
 """Below this p, corrected for all pairs of models, a difference counts as shown."""
+PERMUTATION = "permutation over puzzles"
+"""What the primary test is called."""
 TITLES = {"balanced": "balanced accuracy", "overall": "accuracy"}
 
 
@@ -21,7 +23,7 @@ def verdict(
     pairs: int,
     rows: int,
     puzzles: int,
-    by: str = "permutation over puzzles",
+    by: str = PERMUTATION,
 ) -> str:
     """Who beats whom and by how much, or what could not be told apart and what the sample would have shown.
 
