@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Section", "commit_of", "curve", "is_trained", "portable", "sections", "trimmed"]
+__all__ = ["Section", "commit_of", "curve", "is_trained", "portable", "sections", "training_figures", "trimmed"]
 
 Section = tuple[str, list[tuple[str, str]]]
 """A heading, and (what, value) lines under it."""
@@ -175,11 +175,8 @@ def _recipe(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, _plain(value)
 
 
-def _training(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if base := fact(lineage, "base"):
-        yield "base", str(base)
-    if weights := fact(lineage, "base_weights"):
-        yield "base weights", str(weights)
+def training_figures(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a training took, as names and texts: engine, device, steps, parameters, tokens, time, memory."""
     for what, names in (
         ("engine", ("engine",)),
         ("device", ("device",)),
@@ -193,6 +190,14 @@ def _training(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "wall time", taken
     if memory := peak_memory(lineage):
         yield "peak memory", memory
+
+
+def _training(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if base := fact(lineage, "base"):
+        yield "base", str(base)
+    if weights := fact(lineage, "base_weights"):
+        yield "base weights", str(weights)
+    yield from training_figures(lineage)
     if line := curve(points(lineage, "losses")):
         yield "loss", line
 

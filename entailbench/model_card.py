@@ -14,11 +14,10 @@ from entailbench.lineage import (
     fact,
     number,
     overlaps,
-    peak_memory,
     points,
     portable,
     scores,
-    wall_time,
+    training_figures,
 )
 
 __all__ = ["CardFacts", "model_card"]
@@ -214,20 +213,9 @@ def _recipe(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _training(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for what, names in (
-        ("base weights", ("base_weights",)),
-        ("engine", ("engine",)),
-        ("device", ("device",)),
-        ("optimizer steps", ("steps",)),
-        ("trained parameters", ("trainable_parameters",)),
-        ("tokens", ("trained_tokens", "tokens", "sample_tokens")),
-    ):
-        if (value := fact(lineage, *names)) is not None:
-            yield what, number(value)
-    if taken := wall_time(lineage):
-        yield "wall time", taken
-    if memory := peak_memory(lineage):
-        yield "peak memory", memory
+    if weights := fact(lineage, "base_weights"):
+        yield "base weights", number(weights)
+    yield from training_figures(lineage)
     for what, key in (("training loss", "losses"), ("validation loss", "validation_losses")):
         if summary := _curve(points(lineage, key)):
             yield what, summary
