@@ -10,10 +10,10 @@ walks towards the front, too (``Ann < Eve``). Every choice is made by what stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise, permutations
 
-from entailbench.logic.formula import At, Before, Formula, conjuncts, entities
+from entailbench.logic.formula import At, Before, Formula, Not, conjuncts, entities, holds
 from entailbench.logic.proofs import LIMIT, Proved
 from entailbench.logic.proofs.order_cases import OrderCase, Said
 from entailbench.logic.proofs.order_relation import OrderRelation, Pair
@@ -38,9 +38,9 @@ def work_orders(reading: Reading, formula: Formula, proved: Proved) -> str:
         return proved.proof.text
     sections = [facts.section, *_walks(facts, formula)]
     if proved.truth == UNKNOWN:
-        orders = _two_orders(facts, formula) if facts.outright else None
+        orders = _two_orders(facts, formula) or _two_found(facts, formula)
         sections.append([proved.proof.text if orders is None else " or ".join(map(facts.chain, orders))])
-    return "; ".join(", ".join(section) for section in sections if section)
+    return "; ".join(", ".join(section) for section in sections if section) or proved.proof.text
 
 
 class _Facts:
@@ -52,11 +52,14 @@ class _Facts:
         nothing = OrderRelation(self.people)
         premises = [premise.formula for premise in reading.premises]
         case = OrderCase(nothing, {n: Said.by(f, True, nothing) for n, f in enumerate(premises)}, None, Budget(LIMIT))
-        self.outright = not case.open
-        """Whether the pairs are all that the premises say."""
-        stated = len(case.events)
-        case.propagate()
         self.relation = case.relation
+        derived = _derived(case)
+        self.premises = [
+            formula if wanted else Not(formula)
+            for _, formula, wanted in case.open
+            if self.relation.value(formula) is not wanted
+        ]
+        """Those that the pairs do not settle; whoever is told to stand at a place may be among them."""
         chains: list[list[int]] = []
         """``ALL`` stands for all others."""
         places: dict[int, int] = {}
@@ -64,14 +67,16 @@ class _Facts:
         for premise in premises:
             for part in conjuncts(premise):
                 pairs = Said.by(part, True, nothing).pairs
-                if isinstance(part, At) and len(pairs) > 1:
-                    chains.append([pairs[0][0], ALL] if pairs[0][0] == pairs[1][0] else [ALL, pairs[0][1]])
-                elif isinstance(part, At):
-                    chains.append([case.relation.index[part.entity]])
-                    places[len(chains) - 1] = part.place
+                if isinstance(part, At):
+                    person = self.relation.index[part.entity]
+                    if not pairs:
+                        places[len(chains)] = part.place
+                        chains.append([person])
+                    else:
+                        chains.append([person, ALL] if pairs[0][0] == person else [ALL, person])
                 else:
                     _link(chains, pairs)
-        _link(chains, [event.pair for event in case.events[stated:]])
+        _link(chains, derived)
         self.section: Section = [
             f"{self.names[chain[0]]} {places[number]}" if number in places else self._told(chain)
             for number, chain in enumerate(chains)
@@ -100,6 +105,34 @@ class _Facts:
 
 
 ALL = -1
+
+
+def _derived(case: OrderCase) -> list[Pair]:
+    """Pairs that premises say only together with others, in the order in which they can be told; ``case`` gets them."""
+    told = len(case.events)
+    case.propagate()
+    found = [event.pair for event in case.events[told:]]
+    grew = True
+    while grew and case.clash is None:
+        grew = False
+        for _, formula, wanted in case.open:
+            people = [case.relation.index[name] for name in entities(formula)]
+            for pair in permutations(people, 2):
+                if case.relation.value(formula) is None and _excludes(case.relation, pair[::-1], formula, wanted):
+                    case.relation.add(*pair)
+                    found.append(pair)
+                    grew = True
+    return found
+
+
+def _excludes(relation: OrderRelation, pair: Pair, formula: Formula, wanted: bool) -> bool:
+    """Whether a premise forbids a pair that is not known and not known to be wrong."""
+    first, second = pair
+    if relation.after[first] >> second & 1 or relation.after[second] >> first & 1:
+        return False
+    supposed = relation.copy()
+    supposed.add(first, second)
+    return supposed.value(formula) is (not wanted)
 
 
 def _link(chains: list[list[int]], pairs: Iterable[Pair]) -> None:
@@ -174,6 +207,8 @@ def _two_orders(facts: _Facts, formula: Formula) -> tuple[list[int], list[int]] 
     None for questions that two neighbours do not always tell apart.
     """
     relation = facts.relation
+    if facts.premises:
+        return None
     match formula:
         case Before(a, b):
             one, other = relation.index[a], relation.index[b]
@@ -203,6 +238,49 @@ def _two_orders(facts: _Facts, formula: Formula) -> tuple[list[int], list[int]] 
         front = []
     rest = _placed(facts, back)
     return [*front, one, other, *rest], [*front, other, one, *rest]
+
+
+def _two_found(facts: _Facts, formula: Formula) -> tuple[list[int], list[int]] | None:
+    """The first order that fits and answers yes, and its like that answers no: with two neighbours in each other's
+    place, where that is enough, else the first one. None where neither is found soon.
+    """
+    count = len(facts.people)
+
+    def fits(order: Sequence[int], answer: bool) -> bool:
+        model = {facts.people[person]: place for place, person in enumerate(order, 1)}
+        return holds(formula, model, count) is answer and all(holds(one, model, count) for one in facts.premises)
+
+    def first(answer: bool) -> list[int] | None:
+        return next((order for order in islice(_all_orders(facts), TRIES) if fits(order, answer)), None)
+
+    yes = first(True)
+    if yes is None:
+        return None
+    for place in range(count - 1):
+        one, other = yes[place : place + 2]
+        if not facts.relation.after[one] >> other & 1:
+            swapped = [*yes[:place], other, one, *yes[place + 2 :]]
+            if fits(swapped, False):
+                return yes, swapped
+    no = first(False)
+    return None if no is None else (yes, no)
+
+
+TRIES = 3000
+"""Orders that are looked at before the prover's own are taken."""
+
+
+def _all_orders(facts: _Facts) -> Iterator[list[int]]:
+    """Every order that the pairs allow; whoever was mentioned first comes first, where that can be."""
+
+    def extended(order: list[int], left: int) -> Iterator[list[int]]:
+        if not left:
+            yield order
+        for person in facts.mentioned:
+            if left >> person & 1 and not facts.relation.before[person] & left:
+                yield from extended([*order, person], left & ~(1 << person))
+
+    yield from extended([], (1 << len(facts.people)) - 1)
 
 
 def _placed(facts: _Facts, people: set[int]) -> list[int]:
