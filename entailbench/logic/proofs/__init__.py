@@ -4,8 +4,9 @@
 it. The two share the calculi below and nothing else, so that each is a test of the other.
 
 People in one row (heights): ``Cal > Max > Zoe``. Each ``>`` follows from what one premise says and what was said
-before; what it means for a question is read off the chains. ``Cal = Cal`` answers a question about one thing
-twice; ``yes`` or ``no`` alone, any other question that needs no premise.
+before; what it means for a question is read off the chains. ``Zoe < Max < Cal`` is the same from the back, ``Cal > all`` says that
+Cal is before all others; ``Max 2`` and ``Max -2`` repeat what a premise says of Max's place, from the front or the end.
+``Cal = Cal`` answers a question about one thing twice; ``yes`` or ``no`` alone, any other that needs no premise.
 
 Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before.
 
@@ -19,6 +20,7 @@ answered in it; what follows is the other case, marked by ``else`` where the fir
 
 An open question is shown by two models that fit the premises and answer it differently, the first with yes:
 ``Max > Cal > Zoe or Cal > Max > Zoe``; ``Ann knight, Bob knave or Ann knave`` (of the second, what is different).
+Chains that follow from the premises may stand before two orders, separated by a comma or a semicolon.
 
 A name that could be misread, because it contains a sign or a word of this language or a number, stands in
 quotes: ``"7" 2``.
