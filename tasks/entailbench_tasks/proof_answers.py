@@ -69,6 +69,7 @@ def _plain(said: str) -> str:
 
 def _has_form(tokens: Sequence[str]) -> bool:
     facts = opened = 0
+    answers: set[str] = set()
     statement: list[str] = []
     for token in [*tokens, ""]:
         if token not in ("", ",", ";", ":", "or"):
@@ -80,14 +81,16 @@ def _has_form(tokens: Sequence[str]) -> bool:
             return False
         if len(words) == 1 and words[0] in ("false", "yes", "no"):
             opened -= 1
+            answers.add(words[0])
         elif _says_something(words[supposes:]):
             facts += 1
             opened += supposes
         else:
             return False
         statement = []
-    # A last case that is the only one left is closed without having been opened.
-    return facts > 0 and opened <= 0
+    # A last case that is the only one left is closed without having been opened; and once cases were answered both
+    # ways, the question is open, whatever becomes of those around them.
+    return facts > 0 and (opened <= 0 or {"yes", "no"} <= answers)
 
 
 def _says_something(words: Sequence[str]) -> bool:

@@ -4,8 +4,8 @@
 it. The two share the calculi below and nothing else, so that each is a test of the other.
 
 People in one row (heights): ``Cal > Max > Zoe``. Each ``>`` follows from what one premise says and what was said
-before; what it means for a question is read off the chains. ``Zoe < Max < Cal`` is the same from the back, ``Cal > all`` says that
-Cal is before all others; ``Max 2`` and ``Max -2`` repeat what a premise says of Max's place, from the front or the end.
+before; what it means for a question is read off the chains. ``Zoe < Max < Cal`` is the same from the back. That Cal is
+before all others is ``Cal > all``; ``Max 2`` and ``Max -2`` repeat what a premise says of Max's place, from either end.
 ``Cal = Cal`` answers a question about one thing twice; ``yes`` or ``no`` alone, any other that needs no premise.
 
 Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before.
@@ -21,6 +21,9 @@ answered in it; what follows is the other case, marked by ``else`` where the fir
 An open question is shown by two models that fit the premises and answer it differently, the first with yes:
 ``Max > Cal > Zoe or Cal > Max > Zoe``; ``Ann knight, Bob knave or Ann knave`` (of the second, what is different).
 Chains that follow from the premises may stand before two orders, separated by a comma or a semicolon.
+With knights and grids, cases can be these models, where one ends in yes, the other in no, and what is known at the
+end of each is true of a model whatever is not known: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight, no``.
+Then it does not matter what becomes of other cases, and the text may end with the second model.
 
 A name that could be misread, because it contains a sign or a word of this language or a number, stands in
 quotes: ``"7" 2``.

@@ -175,6 +175,20 @@ class _Domains(Known[Literal]):
     def answer(self) -> bool | None:
         return self._three_valued(self.question)
 
+    def witness(self) -> bool | None:
+        if self.empty:
+            return None
+        if not self.groups:
+            # A premise that is true while some people are open is true however they are.
+            return self.answer() if all(self._three_valued(part) for part in self.premises) else None
+        model = {entity: values.bit_length() - 1 for entity, values in self.possible.items()}
+        taken = {(self.group_of[entity], place) for entity, place in model.items()}
+        if len(taken) < len(model) or any(values & values - 1 for values in self.possible.values()):
+            return None
+        self.work.spend(sum(self.sizes.values()))
+        fits = all(holds(part, model, self.places) for part in self.premises)
+        return holds(self.question, model, self.places) if fits else None
+
     def _three_valued(self, formula: Formula) -> bool | None:
         size = self.sizes[id(formula)]
         self.work.spend(size)

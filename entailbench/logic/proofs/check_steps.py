@@ -3,6 +3,9 @@
 A proof is a tree of cases written flat. ``if L:`` opens a case, and ``false`` (the case cannot be), ``yes`` or
 ``no`` (in this case the question is true, or false) closes the innermost open one; from there on the negation
 of L holds, since the case of L is dealt with. What the text proves is the answer on which all of its cases agree.
+If what is known at the end of one case is a model of the premises in which the answer is yes, and at the end of
+another a model in which it is no, the question is open, whatever else there is: the end of the text may be the
+second of the two, and then no case that is still open needs an end.
 """
 
 from __future__ import annotations
@@ -66,6 +69,13 @@ class Known(ABC, Generic[Literal]):
     def answer(self) -> bool | None:
         """The question's answer as far as it can be seen from what is known."""
 
+    def witness(self) -> bool | None:
+        """The question's answer, if what is known is a model of all premises; None where it is not, or not plainly.
+
+        Unlike every other answer it does not hang on how what is known came to be known.
+        """
+        return None
+
     @abstractmethod
     def supposition(self, found: tuple[Token, ...]) -> Literal:
         """The literal after ``if``. Raises ``Malformed``."""
@@ -90,6 +100,7 @@ def check_cases(known: Known[Literal], found: list[Token]) -> Checked:
     """
     cases: list[tuple[Known[Literal], Literal]] = []
     answers: set[bool] = set()
+    witnesses: set[bool | None] = set()
     last: str | None = None
     for statement in statements(found):
         words = statement.tokens
@@ -114,6 +125,9 @@ def check_cases(known: Known[Literal], found: list[Token]) -> Checked:
             last = _close(known, [literal for _, literal in cases], bool(answers), statement, words)
             if last == "yes":
                 answers.add(words[0].value == "yes")
+                witnesses.add(known.witness())
+            if not statement.separator and witnesses >= {True, False}:
+                return Checked(UNKNOWN, "")
             if not cases:
                 if statement.separator:
                     raise Malformed(f"there is text after {words[0].value!r}")
@@ -123,6 +137,8 @@ def check_cases(known: Known[Literal], found: list[Token]) -> Checked:
             continue
         _add_facts(known, statement, words)
         last = "fact"
+    if witnesses | {known.witness()} >= {True, False}:
+        return Checked(UNKNOWN, "")
     if cases:
         raise Malformed("a case that begins with 'if' is not brought to an end")
     if not answers and known.impossible(None):

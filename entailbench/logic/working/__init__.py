@@ -11,6 +11,7 @@ from entailbench.logic.formula import Formula
 from entailbench.logic.proofs import Proved
 from entailbench.logic.proofs.scope import calculus_of
 from entailbench.logic.puzzle import Reading
+from entailbench.logic.working.domains import work_domains
 from entailbench.logic.working.orders import work_orders
 
 __all__ = ["work"]
@@ -23,7 +24,14 @@ def work(reading: Reading, formula: Formula, proved: Proved) -> str:
         reading: what holds.
         formula: what is asked.
         proved: what ``decide`` says about it. Where there is no worked form, its proof is the answer.
+
+    Raises:
+        TooHard: following every step would take too long.
     """
-    if calculus_of(reading.signature) == "orders":
-        return work_orders(reading, formula, proved)
-    return proved.proof.text
+    match calculus_of(reading.signature):
+        case "orders":
+            return work_orders(reading, formula, proved)
+        case "knights":
+            return work_domains(reading, formula)
+        case "grids":
+            return proved.proof.text
