@@ -90,7 +90,7 @@ FORK_SAID = "Ann > Bob > Dan, Cem > Bob, Ann > Eve"
         pytest.param(
             reading("Ann Bob Cem Dan", At("Cem", 2), Before("Ann", "Cem")),
             Before("Cem", "Dan"),
-            "Cem 2, Ann > Cem > Bob, Cem > Dan; Cem > Bob, Cem > Dan",
+            "Cem 2, Ann > Cem, Cem > Bob, Cem > Dan; Cem > Bob, Cem > Dan",
             id="a place, and what follows from it",
         ),
         pytest.param(FORK, Before("Ann", "Ann"), "Ann = Ann", id="nobody before themselves"),

@@ -65,6 +65,7 @@ class _Facts:
         places: dict[int, int] = {}
         """Which of the chains is somebody alone, who stands at a place, and that place as ``At`` counts."""
         for premise in premises:
+            told = len(chains)
             for part in conjuncts(premise):
                 pairs = Said.by(part, True, nothing).pairs
                 if isinstance(part, At):
@@ -75,15 +76,15 @@ class _Facts:
                     else:
                         chains.append([person, ALL] if pairs[0][0] == person else [ALL, person])
                 else:
-                    _link(chains, pairs)
-        _link(chains, derived)
+                    _link(chains, pairs, told)
+        _link(chains, derived, len(chains))
         self.section: Section = [
             f"{self.names[chain[0]]} {places[number]}" if number in places else self._told(chain)
             for number, chain in enumerate(chains)
         ]
         named = [case.relation.index[name] for premise in premises for name in entities(premise)]
-        told = [person for chain in chains for person in chain if person != ALL]
-        self.mentioned = list(dict.fromkeys([*told, *named, *range(len(self.people))]))
+        shown = [person for chain in chains for person in chain if person != ALL]
+        self.mentioned = list(dict.fromkeys([*shown, *named, *range(len(self.people))]))
         """Everybody, in the order of their first mention in what was said, then in the text."""
         self.pairs = list(dict.fromkeys(pair for chain in chains for pair in self._pairs(chain)))
 
@@ -135,10 +136,10 @@ def _excludes(relation: OrderRelation, pair: Pair, formula: Formula, wanted: boo
     return supposed.value(formula) is (not wanted)
 
 
-def _link(chains: list[list[int]], pairs: Iterable[Pair]) -> None:
-    """Adds pairs, each to the last chain if that ends where the pair begins."""
+def _link(chains: list[list[int]], pairs: Iterable[Pair], told: int) -> None:
+    """Adds pairs, each to the last chain if that ends where the pair begins and is not one of the first ``told``."""
     for first, later in pairs:
-        if chains and len(chains[-1]) > 1 and chains[-1][-1] == first:
+        if len(chains) > told and len(chains[-1]) > 1 and chains[-1][-1] == first:
             chains[-1].append(later)
         else:
             chains.append([first, later])
