@@ -19,9 +19,9 @@ answered in it; what follows is the other case, marked by ``else`` where the fir
 
 An open question is shown by two models that fit the premises and answer it differently, the first with yes:
 ``Max > Cal > Zoe or Cal > Max > Zoe``; ``Ann knight, Bob knave or Ann knave`` (of the second, what is different).
-With knights and grids, cases can be these models, where one ends in yes, the other in no, and what is known at the
-end of each is true of a model whatever is not known: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight, no``.
-Then it does not matter what becomes of other cases, and the text may end with the second model.
+With knights and grids, two cases can be these models: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight,
+no``. At the end of each every premise must be true, however those are who are not known; of a grid, every place must
+be known. Then it does not matter what becomes of other cases, and the text may end with the second model.
 
 A name that could be misread, because it contains a sign or a word of this language or a number, stands in
 quotes: ``"7" 2``.
