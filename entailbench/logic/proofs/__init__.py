@@ -7,7 +7,8 @@ People in one row (heights): ``Cal > Max > Zoe``. Each ``>`` follows from what o
 before; what it means for a question is read off the chains. ``Cal = Cal`` answers a question about one thing
 twice; ``yes`` or ``no`` alone, any other question that needs no premise.
 
-Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before.
+Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before. A name
+alone says whose words are looked at, and proves nothing: ``Cal, Ann knave``.
 
 Grids: ``tea 2, milk not 3``: tea is at place 2, milk is not at place 3. Each follows from one premise, or from
 one group ("one of the drinks must be at place 2, and none of the others can be"), and what was said before. That
