@@ -58,6 +58,11 @@ FORK = reading(
     says("Cal", Not(Knight("Ann"))),
     says("Bob", Knight("Ann")),
 )
+TALK = reading(
+    Signature(people=("Ann", "Bob", "Cal", "Dee")),
+    says("Ann", Knight("Bob")),
+    says("Ann", Or((Knight("Cal"), Knight("Dee")))),
+)
 SELF = reading(
     PEOPLE,
     says("Ann", Iff(Knight("Ann"), Knight("Bob"))),
@@ -108,6 +113,9 @@ def test_the_order_of_work(puzzle: Reading, question: Formula, text: str, truth:
         (FORK, Knight("Eve"), "if Eve knight: Eve, Cal knight, Dee knave; Cal knight; Ann, Ann knave; Ann; Bob, Bob "
          "knave, yes; else Eve knave; Eve; if Ann knight: Ann, Bob knight, Cal knave; Eve; Bob knight; if Dee knight: "
          "no"),
+        # What Ann says second makes nobody anything, and parts Bob from being followed up.
+        (TALK, Knight("Ann"), "if Ann knight: Ann, Bob knight; Ann; Bob knight; if Cal knight: Ann; if Dee knight: yes; "
+         "yes; yes; else Ann knave; Ann, Bob knave; Ann, Cal knave, Dee knave, no"),
         (SELF, Knight("Cal"), "Bob knight, Ann knave; Bob knight; Bob, Cal knave"),
     ],
 )  # fmt: skip
