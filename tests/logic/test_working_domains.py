@@ -114,8 +114,8 @@ def test_the_order_of_work(puzzle: Reading, question: Formula, text: str, truth:
          "knave, yes; else Eve knave; Eve; if Ann knight: Ann, Bob knight, Cal knave; Eve; Bob knight; if Dee knight: "
          "no"),
         # What Ann says second makes nobody anything, and parts Bob from being followed up.
-        (TALK, Knight("Ann"), "if Ann knight: Ann, Bob knight; Ann; Bob knight; if Cal knight: Ann; if Dee knight: yes; "
-         "yes; yes; else Ann knave; Ann, Bob knave; Ann, Cal knave, Dee knave, no"),
+        (TALK, Knight("Ann"), "if Ann knight: Ann, Bob knight; Ann; Bob knight; if Cal knight: Ann; if Dee knight: "
+         "yes; yes; yes; else Ann knave; Ann, Bob knave; Ann, Cal knave, Dee knave, no"),
         (SELF, Knight("Cal"), "Bob knight, Ann knave; Bob knight; Bob, Cal knave"),
     ],
 )  # fmt: skip
