@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import re
+from itertools import pairwise, product
 from random import Random
 
 import pytest
@@ -19,13 +20,14 @@ from entailbench.logic.formula import (
     Not,
     Or,
     Signature,
+    conjuncts,
     entities,
     holds,
     renamed,
 )
 from entailbench.logic.generator.knights import draw_knights
 from entailbench.logic.generator.spec import Dials
-from entailbench.logic.proofs import Inconsistent, TooHard, check, check_domains
+from entailbench.logic.proofs import Inconsistent, TooHard, check, check_domains, decide
 from entailbench.logic.puzzle import Family, Premise, Reading, Sentence
 from entailbench.logic.truth import CONTRADICTION, UNKNOWN, Truth
 from entailbench.logic.working import domain_statements
@@ -49,6 +51,24 @@ LIAR = reading(PEOPLE, says("Bob", And((Knight("Ann"), Knight("Cal")))), says("C
 LIARS = reading(PEOPLE, says("Bob", And((Knight("Ann"), Knight("Cal")))), says("Ann", Not(Knight("Bob"))))
 CHAIN = reading(PEOPLE, says("Ann", Knight("Bob")), says("Bob", Iff(Knight("Ann"), Knight("Cal"))))
 """Cal is a knight, whatever the other two are."""
+FORK = reading(
+    Signature(people=("Eve", "Dee", "Cal", "Bob", "Ann")),
+    says("Ann", And((Knight("Bob"), Not(Knight("Cal"))))),
+    says("Eve", And((Knight("Cal"), Not(Knight("Dee"))))),
+    says("Cal", Not(Knight("Ann"))),
+    says("Bob", Knight("Ann")),
+)
+TALK = reading(
+    Signature(people=("Ann", "Bob", "Cal", "Dee")),
+    says("Ann", Knight("Bob")),
+    says("Ann", Or((Knight("Cal"), Knight("Dee")))),
+)
+SELF = reading(
+    PEOPLE,
+    says("Ann", Iff(Knight("Ann"), Knight("Bob"))),
+    says("Bob", Not(Knight("Cal"))),
+    Not(Knight("Ann")),
+)
 FREE = reading(PEOPLE, says("Ann", Not(Knight("Bob"))))
 """Either of Ann and Bob is a knight; nobody speaks of Cal."""
 EITHER = reading(PEOPLE, Or((Knight("Ann"), Knight("Bob"))), Or((Not(Knight("Ann")), Not(Knight("Cal")))))
@@ -60,16 +80,21 @@ STREET = reading(Signature(groups=(("red", "blue"), ("cat", "dog")), places=3), 
     [
         (LIAR, Knight("Bob"), "if Bob knight: Ann knight, Cal knight, false; Bob knave", CONTRADICTION),
         (LIARS, Knight("Bob"), "if Bob knight: Ann knight, false; Bob knave", CONTRADICTION),
-        (LIAR, Not(Knight("Bob")), "if Bob knave: Cal knight, Ann knave, yes; else Bob knight, Ann knight, Cal knight, "
+        (LIAR, Not(Knight("Bob")), "if Bob knave: Cal knight; Ann knave, yes; else Bob knight; Ann knight, Cal knight, "
          "false", ENTAILMENT),
-        (CHAIN, Knight("Cal"), "if Cal knight: if Ann knight: Bob knight, yes; yes; else Cal knave, if Ann knight: Bob "
-         "knight, false; Ann knave, Bob knave, false", ENTAILMENT),
-        (CHAIN, Knight("Ann"), "if Ann knight: Bob knight, Cal knight, yes; else Ann knave, Bob knave, "
-         "Cal knight, no", UNKNOWN),
-        (FREE, Not(Knight("Cal")), "if Cal knave: if Ann knight: Bob knave, yes; yes; else Cal knight, if Ann knight: "
+        (CHAIN, Knight("Cal"), "if Cal knight: if Ann knight: Bob knight, yes; yes; else Cal knave; if Ann knight: Bob "
+         "knight, false; Ann knave; Bob knave, false", ENTAILMENT),
+        (CHAIN, Knight("Ann"), "if Ann knight: Bob knight, Cal knight, yes; else Ann knave; Bob knave, Cal knight, no",
+         UNKNOWN),
+        (FREE, Not(Knight("Cal")), "if Cal knave: if Ann knight: Bob knave, yes; yes; else Cal knight; if Ann knight: "
          "Bob knave, no", UNKNOWN),
-        (EITHER, Or((Knight("Bob"), Knight("Cal"))), "if Bob knight: if Cal knight: Ann knave, yes; yes; else Bob knave"
-         ", Ann knight, Cal knave, no", UNKNOWN),
+        (EITHER, Or((Knight("Bob"), Knight("Cal"))), "if Bob knight: if Cal knight: Ann knave, yes; yes; else Bob "
+         "knave; Ann knight; Cal knave, no", UNKNOWN),
+        # Dee knows nothing that is new; Cal, who does, is still to be followed up.
+        (FORK, Knight("Eve"), "if Eve knight: Cal knight, Dee knave; Cal knight; Ann knave; Bob knave, yes; else Eve "
+         "knave; if Ann knight: Bob knight, Cal knave; Bob knight; if Dee knight: no", UNKNOWN),
+        # By themselves the statements make Bob a knight and Ann a knave. Ann is followed up first, and in vain.
+        (SELF, Knight("Cal"), "Bob knight, Ann knave; Bob knight; Cal knave", CONTRADICTION),
         (FREE, Or((Knight("Cal"), Not(Knight("Cal")))), "yes", ENTAILMENT),
         (FREE, Or(()), "no", CONTRADICTION),
     ],
@@ -78,6 +103,25 @@ def test_the_order_of_work(puzzle: Reading, question: Formula, text: str, truth:
     assert truth_by_trial(puzzle, question) == truth
     assert work_domains(puzzle, question) == text
     assert check(puzzle, question, text).truth == truth
+
+
+@pytest.mark.parametrize(
+    ("puzzle", "question", "text"),
+    [
+        (LIAR, Knight("Bob"), "if Bob knight: Bob, Ann knight, Cal knight, false; Bob knave"),
+        # Twice Ann's words are looked at: they make her a knave, and tell nothing of Bob.
+        (FORK, Knight("Eve"), "if Eve knight: Eve, Cal knight, Dee knave; Cal knight; Ann, Ann knave; Ann; Bob, Bob "
+         "knave, yes; else Eve knave; Eve; if Ann knight: Ann, Bob knight, Cal knave; Eve; Bob knight; if Dee knight: "
+         "no"),
+        # What Ann says second makes nobody anything, and parts Bob from being followed up.
+        (TALK, Knight("Ann"), "if Ann knight: Ann, Bob knight; Ann; Bob knight; if Cal knight: Ann; if Dee knight: "
+         "yes; yes; yes; else Ann knave; Ann, Bob knave; Ann, Cal knave, Dee knave, no"),
+        (SELF, Knight("Cal"), "Bob knight, Ann knave; Bob knight; Bob, Cal knave"),
+    ],
+)  # fmt: skip
+def test_naming_the_speakers(puzzle: Reading, question: Formula, text: str) -> None:
+    assert work_domains(puzzle, question, speakers=True) == text
+    assert check(puzzle, question, text).truth == truth_by_trial(puzzle, question)
 
 
 @pytest.mark.parametrize("count", PUZZLES)
@@ -93,9 +137,10 @@ def test_accepted_with_the_truth_of_exhaustive_trial(count: int) -> None:
             with pytest.raises(Inconsistent):
                 work_domains(puzzle, question)
             continue
-        text = work_domains(puzzle, question)
-        checked = check(puzzle, question, text)
-        assert checked.truth == truth, f"{seed}: {text!r} for {question}: {checked.reason}"
+        for speakers in (False, True):
+            text = work_domains(puzzle, question, speakers=speakers)
+            checked = check(puzzle, question, text)
+            assert checked.truth == truth, f"{seed}: {text!r} for {question}: {checked.reason}"
     assert set(seen) == {ENTAILMENT, CONTRADICTION, UNKNOWN, None}
     assert min(seen.values()) > count / 50
 
@@ -110,6 +155,61 @@ def test_puzzles_of_the_generator(wording: str) -> None:
         for candidate in draft.candidates(rng):
             text = work_domains(puzzle, draft.asked(candidate))
             assert check(puzzle, draft.asked(candidate), text).truth == candidate.truth
+
+
+def fits(known: dict[str, int], statements: list[Formula]) -> bool:
+    """Whether none of the statements, by itself, contradicts what is known."""
+    for said in statements:
+        others = [name for name in entities(said) if name not in known]
+        ways = product((0, 1), repeat=len(others))
+        if not any(holds(said, known | dict(zip(others, way, strict=True)), 0) for way in ways):
+            return False
+    return True
+
+
+def test_each_step_is_told_by_the_fact_before() -> None:
+    facts = repeated = suppositions = 0
+    for seed in range(400):
+        rng = Random(f"steps {seed}")
+        puzzle = random_reading(rng, "knights")
+        question = random_question(rng, puzzle)
+        if truth_by_trial(puzzle, question) is None:
+            continue
+        said = [part for premise in puzzle.premises for part in conjuncts(premise.formula)]
+        about = {name: [part for part in said if name in entities(part)] for name in puzzle.signature.people}
+        known: dict[str, int] = {}
+        cases: list[tuple[dict[str, int], str, int]] = []
+        followed = newest = ""
+        for separator, words in re.findall(r"([,;:]|^) ?([^,;:]+)", work_domains(puzzle, question)):
+            marker, name, kind = ["", "", *words.split()][-3:]
+            value = int(kind == "knight")
+            if kind in ("false", "yes", "no"):
+                assert (kind != "false") or not fits(known, about[newest])
+                if cases:
+                    known, newest, supposed = cases.pop()
+                    known[newest] = 1 - supposed
+            elif marker == "if":
+                others = [other for other in about if other not in known]
+                assert all(fits(known | {other: way}, said) for other in others for way in (0, 1)), "not all was said"
+                cases.append((dict(known), name, value))
+                known[name], newest = value, name
+                suppositions += 1
+            elif name in known:
+                assert separator != ","
+                assert known[name] == value
+                newest = name
+                repeated += 1
+            else:
+                followed = followed if separator == "," else newest
+                by_itself = not fits({name: 1 - value}, said)
+                assert (not followed and by_itself) or not fits(known | {name: 1 - value}, about[followed])
+                known[name], newest = value, name
+                facts += 1
+    assert min(facts, repeated, suppositions) > 200
+
+
+def test_grids_have_their_minimal_proof() -> None:
+    assert work_domains(STREET, Not(At("red", 3))) == decide(STREET, Not(At("red", 3))).proof.text
 
 
 def test_statements_about_too_many_to_try_all_ways(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +236,13 @@ def test_forty_people() -> None:
         work_domains(puzzle, Not(Knight("P20")), limit=5)
 
 
+def test_too_many_cases_in_each_other() -> None:
+    people = tuple(f"P{number}" for number in range(3_000))
+    puzzle = reading(Signature(people=people), *(Or((Knight(one), Knight(other))) for one, other in pairwise(people)))
+    with pytest.raises(TooHard):
+        work_domains(puzzle, Knight("P0"))
+
+
 def test_names_change_nothing_but_the_names() -> None:
     for seed in range(200):
         rng = Random(f"renamed {seed}")
@@ -158,7 +265,7 @@ def test_names_change_nothing_but_the_names() -> None:
 def test_names_that_look_like_the_language_stand_in_quotes() -> None:
     puzzle = reading(Signature(people=("if", "7")), says("if", Not(Knight("7"))))
     text = work_domains(puzzle, Knight("7"))
-    assert text == 'if "7" knight: "if" knave, yes; else "7" knave, "if" knight, no'
+    assert text == 'if "7" knight: "if" knave, yes; else "7" knave; "if" knight, no'
     assert check(puzzle, Knight("7"), text).truth == UNKNOWN
 
 
@@ -173,6 +280,11 @@ def test_names_that_look_like_the_language_stand_in_quotes() -> None:
         (FREE, Knight("Ann"), "if Ann knave: if Cal knave: Bob knight, no; no; if Bob knave: if Cal knight: yes",
          UNKNOWN),
         (FREE, Knight("Ann"), "if Ann knight: if Bob knight: false; yes; else Bob knight", UNKNOWN),
+        (FREE, Knight("Ann"), "if Ann knight: Ann, Bob knave, yes; else Cal; Ann knave; Bob; Bob knight, Cal", UNKNOWN),
+        (FREE, Knight("Ann"), "if Ann: Bob knave, yes; else Ann knave, Bob knight, no", None),
+        (FREE, Knight("Ann"), "Ann", None),
+        (FREE, Knight("Ann"), "if Ann knight: Bob knave, yes; Zoe, Ann knave, Bob knight, no", None),
+        (STREET, At("red", 3), "red, red not 3", None),
         # Of the first case it is not shown that it can be; of the second, that it is one.
         (EITHER, Knight("Ann"), "if Ann knight: yes; else Ann knave, Bob knight, no", None),
         (EITHER, Knight("Ann"), "if Ann knight: Cal knave, yes; else Ann knave, no", None),

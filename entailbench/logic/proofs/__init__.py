@@ -8,7 +8,8 @@ before; what it means for a question is read off the chains. ``Zoe < Max < Cal``
 before all others is ``Cal > all``; ``Max 2`` and ``Max -2`` repeat what a premise says of Max's place, from either end.
 ``Cal = Cal`` answers a question about one thing twice; ``yes`` or ``no`` alone, any other that needs no premise.
 
-Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before.
+Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before. A name
+alone says whose words are looked at, and proves nothing: ``Cal, Ann knave``.
 
 Grids: ``tea 2, milk not 3``: tea is at place 2, milk is not at place 3. Each follows from one premise, or from
 one group ("one of the drinks must be at place 2, and none of the others can be"), and what was said before. That
@@ -21,9 +22,9 @@ answered in it; what follows is the other case, marked by ``else`` where the fir
 An open question is shown by two models that fit the premises and answer it differently, the first with yes:
 ``Max > Cal > Zoe or Cal > Max > Zoe``; ``Ann knight, Bob knave or Ann knave`` (of the second, what is different).
 Chains that follow from the premises may stand before two orders, separated by a comma or a semicolon.
-With knights and grids, cases can be these models, where one ends in yes, the other in no, and what is known at the
-end of each is true of a model whatever is not known: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight, no``.
-Then it does not matter what becomes of other cases, and the text may end with the second model.
+With knights and grids, two cases can be these models: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight,
+no``. At the end of each every premise must be true, however those are who are not known; of a grid, every place must
+be known. Then it does not matter what becomes of other cases, and the text may end with the second model.
 
 A name that could be misread, because it contains a sign or a word of this language or a number, stands in
 quotes: ``"7" 2``.

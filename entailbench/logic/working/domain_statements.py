@@ -60,21 +60,19 @@ class Statement(NamedTuple):
     def forced(self, known: Known) -> Sequence[tuple[int, bool]]:
         """Who must be what because of it: (person, whether a knight), of those who are not known.
 
-        What is known must be possible.
+        Anything where it contradicts what is known.
         """
         open_people = self.mask & ~known.who
         if not open_people:
             return ()
         if self.rows is None:
-            found = []
-            for person in self.about:
-                if open_people >> person & 1:
-                    for knight in (True, False):
-                        if _kleene(self.formula, self.number, known.take(person, not knight)) is False:
-                            found.append((person, knight))
-                            known = known.take(person, knight)
-                            break
-            return found
+            return [
+                (person, knight)
+                for person in self.about
+                if open_people >> person & 1
+                for knight in (True, False)
+                if _kleene(self.formula, self.number, known.take(person, not knight)) is False
+            ]
         who, knights = known.who & self.mask, known.knights & self.mask
         always, never = open_people, open_people
         for row in self.rows:

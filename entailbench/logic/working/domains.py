@@ -1,62 +1,76 @@
-"""Worked proofs about knights and knaves: suppose what is asked, follow what is forced, one statement at a time.
+"""Worked proofs about knights and knaves: suppose what is asked, follow up each fact, try what is left open.
 
-The text is written in the order in which it can be found, so that what comes next depends on the puzzle and on what
-stands already there:
+The text is written in the order in which it can be found, so that what comes next can be told from the puzzle and
+what stands there already, and mostly from the fact that was written last:
 
-1. Where what is known contradicts a statement, the case ends: ``false``.
-2. Else the first statement, in the order of the text, that forces somebody who is not known yet: each whom it forces.
-3. Else, where nobody is left whom a statement is about, the case is a model: ``yes`` or ``no``.
-4. Else a case is supposed: first the answer yes, then that the first who is not known is a knight.
+1. What a statement forces by itself comes first: "Ann says that she and Bob are the same" makes Bob a knight.
+2. The newest fact that was not followed up is: of the statements about its person, in the order of the text, each
+   says whom else it forces, with all that is known. Commas stand between these facts, a semicolon after them. A fact
+   that does not stand last in the text by then is repeated: ``Ann knight, Bob knave, Cal knight; Bob knave;`` follows
+   up Cal, which leads to nothing, and then Bob.
+3. Where a fact contradicts a statement, the case ends at once: ``false``. Then its opposite is the newest fact.
+4. Where everybody is known, the case is a model, and ends in ``yes`` or ``no``.
+5. Where all is followed up and somebody is not known, a case is supposed: first that the answer is yes, then that the
+   first person who is not known, in the order of the statements, is a knight.
 
-The text ends as soon as the question is answered for certain, or two models answer it differently. A case that was
-a model is not needed a second time: as soon as its answer is known in another case, that ends too.
+Where speakers are named, each statement that is looked at is announced by the first whom it names, mostly its speaker:
+``if Ann knight: Ann, Bob knave; Bob, Cal knight`` follows up Ann, then Bob. So it says of each statement that is
+about the person and not only about people who are known, whether it forces anybody: ``Dan;`` where it does not.
+
+The text ends as soon as the question is answered for certain, or two models answer it differently. One model for each
+answer is enough: another case ends as soon as it gives an answer that a model gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from entailbench.logic.formula import Formula, Knight, Not, conjuncts, entities
 from entailbench.logic.proofs import LIMIT, decide
-from entailbench.logic.proofs.proof import Budget
+from entailbench.logic.proofs.proof import Budget, TooHard
 from entailbench.logic.proofs.scope import require_in_scope
-from entailbench.logic.proofs.wording import Line, text_of, trivial_text, written
+from entailbench.logic.proofs.wording import trivial_text, written
 from entailbench.logic.puzzle import Reading
-from entailbench.logic.working.domain_statements import Known, statement
+from entailbench.logic.working.domain_statements import Known, Statement, statement
 
 __all__ = ["work_domains"]
 
 
-def work_domains(reading: Reading, formula: Formula, limit: int = LIMIT) -> str:
-    """The worked proof of a question about knights and knaves.
+def work_domains(reading: Reading, formula: Formula, limit: int = LIMIT, *, speakers: bool = False) -> str:
+    """The worked proof of a question about knights and knaves; about a grid, the minimal one.
 
     Args:
-        reading: of people alone.
+        reading: of people alone, or of groups alone.
         formula: what is asked.
-        limit: how many steps of search are allowed.
+        limit: how many steps of search are allowed; each takes some microseconds.
+        speakers: whether to name the speaker of every statement that is looked at: twice as long, in smaller steps.
 
     Raises:
         Inconsistent: no model fits the premises.
         TooHard: the search reached the limit.
         DataError: the question or a premise is about what does not exist.
     """
-    require_in_scope(reading, formula)
-    walk = _Walk(reading, formula, limit)
-    start = Known()
-    walk.case(start, top=True)
-    if not walk.witnesses and not walk.consistent(start):
-        decide(reading, formula, limit)
-        raise RuntimeError("a model was found by one search and not by another")
-    if not walk.lines:
-        value = walk.question.value(start)
-        if value is None:
-            raise RuntimeError("nothing was said of an open question")
-        return trivial_text(formula, value)
-    return text_of(walk.lines)
+    if require_in_scope(reading, formula) != "knights":
+        return decide(reading, formula, limit).proof.text
+    island = _Island(reading, formula, limit)
+    walk = _Walk(island, speakers)
+    try:
+        walk.everything()
+        if not walk.witnesses and not island.consistent(Known(), range(len(island.names))):
+            decide(reading, formula, limit)
+            raise RuntimeError("a model was found by one search and not by another")
+    except RecursionError:
+        raise TooHard(limit) from None
+    if walk.text:
+        return walk.text
+    value = island.question.value(Known())
+    if value is None:
+        raise RuntimeError("nothing was said of an open question")
+    return trivial_text(formula, value)
 
 
-class _Walk:
-    """One proof while it is written."""
+class _Island:
+    """The people, by number in the order of the statements, what is said, and what is asked."""
 
     def __init__(self, reading: Reading, formula: Formula, limit: int) -> None:
         parts = [part for premise in reading.premises for part in conjuncts(premise.formula)]
@@ -64,102 +78,151 @@ class _Walk:
         number = {name: person for person, name in enumerate(named)}
         self.names = [written(name) for name in named]
         self.statements = [statement(part, number) for part in parts]
+        self.about: list[list[Statement]] = [[] for _ in named]
+        for said in self.statements:
+            for person in said.about:
+                self.about[person].append(said)
         self.question = statement(formula, number)
-        self.mentioned = (1 << len(named)) - 1
-        self.budget = Budget(limit)
-        self.supposed = _asked(formula, number)
+        self.asked = _asked(formula, number)
         """What is supposed first of a person; knight, where nothing is."""
-        self.lines: list[Line] = []
+        self.everybody = (1 << len(named)) - 1
+        self.budget = Budget(limit)
+
+    def possible(self, known: Known, person: int) -> bool:
+        """Whether no statement about a person contradicts what is known."""
+        self.budget.spend(1 + len(self.about[person]))
+        return all(said.possible(known) for said in self.about[person])
+
+    def supposition(self, known: Known) -> tuple[int, bool]:
+        """What is supposed next; somebody must not be known."""
+        for person in self.question.about:
+            if not known.who >> person & 1:
+                return person, self.asked.get(person, True)
+        unknown = self.everybody & ~known.who
+        return (unknown & -unknown).bit_length() - 1, True
+
+    def consistent(self, known: Known, pending: Iterable[int]) -> bool:
+        """Whether some model fits the premises and what is known; ``pending`` is who was not followed up."""
+        if not all(said.possible(known) for said in self.statements):
+            return False
+        pending = list(pending)
+        while True:
+            while pending:
+                for said in self.about[pending.pop()]:
+                    for person, knight in said.forced(known):
+                        known = known.take(person, knight)
+                        if not self.possible(known, person):
+                            return False
+                        pending.append(person)
+            if known.who == self.everybody:
+                return True
+            person, knight = self.supposition(known)
+            if self.possible(known.take(person, knight), person) and self.consistent(
+                known.take(person, knight), [person]
+            ):
+                return True
+            known = known.take(person, not knight)
+            if not self.possible(known, person):
+                return False
+            pending = [person]
+
+
+class _Walk:
+    """One proof while it is written."""
+
+    def __init__(self, island: _Island, speakers: bool) -> None:
+        self.island = island
+        self.speakers = speakers
+        self.text = ""
         self.witnesses: set[bool] = set()
         """Answers that a model gives."""
+        self._newest = -1
+        """Whose fact stands last in the text; nobody's where something else does."""
+        self._supposed = False
+        """Whether a supposition stands last."""
 
-    def case(self, known: Known, top: bool = False) -> str:
-        """Write one case to its end.
+    def everything(self) -> None:
+        """Write the proof, or anything where the premises contradict each other."""
+        known, pending = Known(), list[int]()
+        if self.island.question.value(known) is not None:
+            return
+        for said in self.island.statements:
+            for person, knight in said.forced(Known()):
+                if known.who >> person & 1:
+                    continue
+                self._fact(person, knight, ", ")
+                known = known.take(person, knight)
+                pending.append(person)
+                if self._ended(known, person, top=True) is not None:
+                    return
+        self._case(known, pending, top=True)
+
+    def _case(self, known: Known, pending: list[int], top: bool = False) -> str:
+        """Write one case to its end, and say how it ended.
 
         Args:
             known: at its beginning.
-            top: whether it is the whole proof, which ends without a word where it answers the question for certain.
-
-        Returns:
-            how it ended: ``false``, ``yes`` or ``no``; empty where the end goes without saying.
+            pending: who of them was not followed up, the newest last.
+            top: whether it is the whole proof, which ends without a word where the question is answered for certain.
         """
+        island = self.island
         while True:
-            self.budget.spend()
-            answer = self.question.value(known)
-            if top and answer is not None and not self.witnesses:
-                return ""
-            if not self._possible(known):
-                return self._end("false")
-            if answer is not None and answer in self.witnesses:
-                return self._end(_word(answer))
-            forced = self._forced(known)
-            for person, knight in forced:
-                self._fact(person, knight)
-                known = known.take(person, knight)
-                if not self._possible(known):
-                    break
-            if forced:
-                continue
-            if known.who == self.mentioned:
-                if answer is None:
-                    raise RuntimeError("everybody is known, and the question is open")
-                self.witnesses.add(answer)
-                return self._end(_word(answer))
-            person, knight = self._supposition(known)
-            self.lines.append(Line("if", self._literal(person, knight)))
-            ended = self.case(known.take(person, knight))
+            while pending:
+                followed = pending.pop()
+                if self._newest != followed:
+                    self._fact(followed, bool(known.knights >> followed & 1), "; ")
+                separator = "; "
+                for said in island.about[followed]:
+                    if self.speakers and said.mask & ~known.who:
+                        self._write(self.island.names[said.about[0]], "; ")
+                        self._newest, self._supposed, separator = -1, False, ", "
+                    for person, knight in said.forced(known):
+                        self._fact(person, knight, separator)
+                        separator = ", "
+                        known = known.take(person, knight)
+                        pending.append(person)
+                        ended = self._ended(known, person, top)
+                        if ended is not None:
+                            return ended
+            person, knight = island.supposition(known)
+            self._fact(person, knight, "; ", "if ")
+            supposed = known.take(person, knight)
+            ended = self._ended(supposed, person) or self._case(supposed, [person])
             if len(self.witnesses) == 2:
                 return ended
             known = known.take(person, not knight)
-            if self.question.value(known) not in self.witnesses:
-                self._fact(person, not knight, otherwise=ended != "false")
+            if island.question.value(known) not in self.witnesses:
+                self._fact(person, not knight, "; ", "" if ended == "false" else "else ")
+            over = self._ended(known, person, top)
+            if over is not None:
+                return over
+            pending = [person]
 
-    def consistent(self, known: Known) -> bool:
-        """Whether some model fits the premises and what is known."""
-        while True:
-            self.budget.spend()
-            if not self._possible(known):
-                return False
-            forced = self._forced(known)
-            for person, knight in forced:
-                known = known.take(person, knight)
-            if forced:
-                continue
-            if known.who == self.mentioned:
-                return True
-            person, knight = self._supposition(known)
-            if self.consistent(known.take(person, knight)):
-                return True
-            known = known.take(person, not knight)
+    def _ended(self, known: Known, newest: int, top: bool = False) -> str | None:
+        """Write the end of a case, if the newest fact brings it, and say how it ended."""
+        answer = self.island.question.value(known)
+        if top and answer is not None and not self.witnesses:
+            return ""
+        if not self.island.possible(known, newest):
+            return self._end("false")
+        if answer is not None and known.who == self.island.everybody:
+            self.witnesses.add(answer)
+        if answer in self.witnesses:
+            return self._end("yes" if answer else "no")
+        return None
 
-    def _possible(self, known: Known) -> bool:
-        return all(said.possible(known) for said in self.statements)
-
-    def _forced(self, known: Known) -> Sequence[tuple[int, bool]]:
-        """Whom the first statement that forces anybody forces, in its order."""
-        return next((forced for said in self.statements if (forced := said.forced(known))), ())
-
-    def _supposition(self, known: Known) -> tuple[int, bool]:
-        """What is supposed next, where somebody is not known."""
-        for person in self.question.about:
-            if not known.who >> person & 1:
-                return person, self.supposed.get(person, True)
-        open_people = self.mentioned & ~known.who
-        return (open_people & -open_people).bit_length() - 1, True
+    def _fact(self, person: int, knight: bool, separator: str, before: str = "") -> None:
+        kind = "knight" if knight else "knave"
+        self._write(f"{before}{self.island.names[person]} {kind}", separator)
+        self._newest, self._supposed = person, before == "if "
 
     def _end(self, word: str) -> str:
-        self.lines.append(Line("end", word))
+        self._write(word, "; " if self._newest < 0 else ", ")
+        self._newest, self._supposed = -1, False
         return word
 
-    def _fact(self, person: int, knight: bool, otherwise: bool = False) -> None:
-        self.lines.append(Line("fact", self._literal(person, knight), otherwise))
-
-    def _literal(self, person: int, knight: bool) -> str:
-        return f"{self.names[person]} {'knight' if knight else 'knave'}"
-
-
-def _word(answer: bool) -> str:
-    return "yes" if answer else "no"
+    def _write(self, words: str, separator: str) -> None:
+        self.text += (": " if self._supposed else separator if self.text else "") + words
 
 
 def _asked(formula: Formula, number: dict[str, int]) -> dict[int, bool]:
