@@ -73,6 +73,8 @@ def main() -> int:
     )
     if not same_losses(model, work, packs, options.precision):
         return 1
+    if options.alone:
+        alone(ours, work, needed, wait, options, model)
     rows = []
     for peers in opponents(options, work, fabric, model):
         rows.append(compared(ours, peers, work, needed, wait, options, model, until))
@@ -84,6 +86,21 @@ def main() -> int:
         facts = {"options": {k: str(v) for k, v in vars(options).items()}, "results": [asdict(row) for row in rows]}
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def alone(ours: Packed, work: Workload, needed: float, wait: Wait, options: argparse.Namespace, model: Any) -> None:
+    """Prints what epochs of ours take, without a peer."""
+    ours.run()
+    seconds = [timed(ours.run, wait).seconds for _ in range(options.alone)]
+    rate = product_rate(model, ours.budget, wait)
+    whole = sum(seconds)
+    print(
+        f"{options.alone} epochs of {len(work.samples)} samples: {whole:.1f} s "
+        f"({', '.join(f'{one:.1f}' for one in seconds)}), {options.alone * len(work.samples) / whole:.1f} samples/s; "
+        f"{options.alone * needed / whole / 1e9:,.0f} GFLOP/s, "
+        f"{options.alone * needed / whole / rate:.0%} of {rate / 1e9:,.0f}; {load()}",
+        flush=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -307,13 +324,16 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--pack-tokens", type=int, help="of a forward pass of ours; default: what suits the device")
     parser.add_argument("--dropout", type=float, default=0.05)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, help="ours; default: on a GPU")
-    parser.add_argument("--against", type=lambda text: text.split(","), default=["litgpt"], help="litgpt,hf,trl")
+    parser.add_argument("--against", type=lambda text: text.split(","), default=["litgpt"], help="litgpt,hf,trl; none")
+    parser.add_argument("--alone", type=int, default=0, metavar="EPOCHS", help="first so many epochs of ours, timed")
     parser.add_argument("--micro-batches", type=numbers, default=[1, 2, 4, 8], help="of the peer, the best is taken")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="no new pair is begun after so many")
     parser.add_argument("--threads", type=int, help="of a CPU; default: one per core")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
+    if options.against == ["none"]:
+        options.against = []
     wrong = {"litgpt", "hf", "trl"}.symmetric_difference({*options.against, "litgpt", "hf", "trl"})
     if wrong:
         parser.error(f"--against knows litgpt, hf and trl, not {', '.join(sorted(wrong))}")
