@@ -16,12 +16,12 @@ __all__ = ["LONGEST_PROOF", "ProofAnswer", "read_proof_answer"]
 LONGEST_PROOF = 20_000
 """Characters; a longer line is no proof. The longest of ten thousand generated puzzles has some two thousand."""
 
-TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[>=,;:]|[^\s>=,;:"]+|"')
+TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[<>=,;:]|[^\s<>=,;:"]+|"')
 NAME_WORD = re.compile(r"[^\W\d_](?:[\w'’&/+.-]*\w)?")
 LONGEST_NAME = 6
 """Words."""
 
-KEYWORDS = frozenset({"if", "else", "or", "not", "false", "yes", "no", "knight", "knave"})
+KEYWORDS = frozenset({"all", "if", "else", "or", "not", "false", "yes", "no", "knight", "knave"})
 TALK = frozenset(
     """a about again all almost also although always am an and answer answers any are as assume assuming at barely
     be because been believe both but by can cannot case certainly claim clue clues conclude concluded conclusion
@@ -69,6 +69,7 @@ def _plain(said: str) -> str:
 
 def _has_form(tokens: Sequence[str]) -> bool:
     facts = opened = 0
+    answers: set[str] = set()
     statement: list[str] = []
     for token in [*tokens, ""]:
         if token not in ("", ",", ";", ":", "or"):
@@ -80,29 +81,33 @@ def _has_form(tokens: Sequence[str]) -> bool:
             return False
         if len(words) == 1 and words[0] in ("false", "yes", "no"):
             opened -= 1
+            answers.add(words[0])
         elif _says_something(words[supposes:]):
             facts += 1
             opened += supposes
         else:
             return False
         statement = []
-    # A last case that is the only one left is closed without having been opened.
-    return facts > 0 and opened <= 0
+    # A last case that is the only one left is closed without having been opened; and once cases were answered both
+    # ways, the question is open, whatever becomes of those around them.
+    return facts > 0 and (opened <= 0 or {"yes", "no"} <= answers)
 
 
 def _says_something(words: Sequence[str]) -> bool:
     """Whether it is a chain or a fact."""
-    if ">" in words or "=" in words:
+    if {"<", ">", "="} & {*words}:
         parts: list[list[str]] = [[]]
         for word in words:
-            if word in (">", "="):
+            if word in ("<", ">", "="):
                 parts.append([])
             else:
                 parts[-1].append(word)
+        if len(parts) == 2 and ["all"] in parts:
+            parts.remove(["all"])
         return all(map(_is_name, parts))
     if words[-1:] in (["knight"], ["knave"]):
         return _is_name(words[:-1])
-    if words and words[-1].isdecimal():
+    if words and words[-1].removeprefix("-").isdecimal():
         return _is_name(words[:-2] if words[-2:-1] == ["not"] else words[:-1])
     return False
 

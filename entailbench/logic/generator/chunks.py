@@ -49,8 +49,8 @@ class Chunk:
         """
         own = int(hashlib.sha256(f"{self.seed} chunk {self.number}".encode()).hexdigest()[:12], 16)
         made = 0
-        for puzzle in generate_rows(self.family, self.split, own, self.dials):
-            yield puzzle[0].puzzle, tuple(json.dumps(asdict(row), sort_keys=True) for row in puzzle)
+        for puzzle in generate_rows(self.family, self.split, own, self.dials, worked=True):
+            yield puzzle[0].puzzle, tuple(row.to_json() for row in puzzle)
             made += len(puzzle)
             if made >= self.rows:
                 return

@@ -130,7 +130,7 @@ def write_splits(directory: Path, seed: int, sizes: Mapping[str, int], dials: Di
 
 def split_bytes(rows: Iterable[Row]) -> bytes:
     """A split's file: JSON Lines in ASCII with sorted keys."""
-    return "".join(json.dumps(asdict(row), sort_keys=True) + "\n" for row in rows).encode("ascii")
+    return "".join(row.to_json() + "\n" for row in rows).encode("ascii")
 
 
 def _entry(content: bytes, rows: list[Row]) -> FileEntry:

@@ -14,6 +14,7 @@ from entailbench.logic.generator.balance import Balance
 from entailbench.logic.generator.draft import Candidate, Draft, Worded
 from entailbench.logic.generator.spec import Dials
 from entailbench.logic.truth import UNKNOWN, Truth
+from entailbench.logic.working import work
 
 __all__ = ["Asked", "Asker"]
 
@@ -42,6 +43,8 @@ class Asked:
     text: str
     truth: Truth
     proof: proofs.Proof
+    worked: str = ""
+    """See ``entailbench.logic.working``; empty unless it was asked for."""
 
     @property
     def depth(self) -> int:
@@ -55,10 +58,12 @@ class Asker:
     Args:
         dials: the answers' shares, the depth of proofs, how many questions a puzzle is asked.
         rng: chance.
+        worked: whether worked proofs are wanted, too.
     """
 
-    def __init__(self, dials: Dials, rng: random.Random) -> None:
+    def __init__(self, dials: Dials, rng: random.Random, worked: bool = False) -> None:
         self._dials = dials
+        self._with_working = worked
         self._rng = rng
         self._balance = Balance(dials.shares)
 
@@ -82,11 +87,17 @@ class Asker:
                 form, truth = candidate.form, candidate.truth
                 matters.add(candidate.matter)
                 self._balance.count(cues[kind], truth, (form, (form, truth, candidate.steps)))
-                asked.append(Asked(form, draft.question(candidate, worded, self._rng), truth, proof))
+                text = draft.question(candidate, worded, self._rng)
+                asked.append(Asked(form, text, truth, proof, self._worked(draft, candidate, worded, proof)))
                 break
             else:
                 break
         return asked
+
+    def _worked(self, draft: Draft, candidate: Candidate, worded: Worded, proof: proofs.Proof) -> str:
+        if not self._with_working:
+            return ""
+        return work(worded.reading, draft.asked(candidate), proofs.Proved(candidate.truth, proof))
 
     def _chances(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from entailbench.errors import ConfigError
 from entailbench.logic.formula import renamed
@@ -69,6 +70,15 @@ class Row:
     """Why the answer is what it is; see ``entailbench.logic.proofs``."""
     proof_premises: tuple[int, ...]
     """The premises that the proof needs, counted from 0."""
+    worked: str = ""
+    """The proof with its working; see ``entailbench.logic.working``. Only in puzzles to train on."""
+
+    def to_json(self) -> str:
+        """One line, keys sorted, in ASCII; without what is only in puzzles to train on, where it is not."""
+        said = asdict(self)
+        if not self.worked:
+            del said["worked"]
+        return json.dumps(said, sort_keys=True)
 
 
 def difficulty(truth: Truth, depth: int, premises: int) -> str:
@@ -80,7 +90,9 @@ def difficulty(truth: Truth, depth: int, premises: int) -> str:
     return "easy" if together <= 2 else "medium" if together <= 5 else "hard"
 
 
-def generate_rows(family: Family, split: Split, seed: int, dials: Dials) -> Iterator[tuple[Row, ...]]:
+def generate_rows(
+    family: Family, split: Split, seed: int, dials: Dials, *, worked: bool = False
+) -> Iterator[tuple[Row, ...]]:
     """Puzzles of one family without end, each as the rows of its questions.
 
     No two are the same but for their names, and all have structures of ``split``. The first n puzzles do not depend
@@ -91,13 +103,14 @@ def generate_rows(family: Family, split: Split, seed: int, dials: Dials) -> Iter
         split: whose structures are drawn.
         seed: together with family and split, the only source of chance.
         dials: how the puzzles are to be.
+        worked: whether the rows have worked proofs, too.
 
     Raises:
         ConfigError: nothing new was found in a long time.
     """
     draw, patience = DRAWS[family]
     rng = random.Random(f"{seed} {family} {split}")
-    asker = Asker(dials, rng)
+    asker = Asker(dials, rng, worked)
     seen: set[str] = set()
     missed = asked = 0
     low, high = dials.houses if family == "zebra" else dials.people
@@ -164,6 +177,7 @@ def _row(draft: Draft, worded: Worded, structure: str, asked: Asked) -> Row:
         structure=structure,
         proof=asked.proof.text,
         proof_premises=asked.proof.premises,
+        worked=asked.worked,
     )
 
 

@@ -4,8 +4,9 @@
 it. The two share the calculi below and nothing else, so that each is a test of the other.
 
 People in one row (heights): ``Cal > Max > Zoe``. Each ``>`` follows from what one premise says and what was said
-before; what it means for a question is read off the chains. ``Cal = Cal`` answers a question about one thing
-twice; ``yes`` or ``no`` alone, any other question that needs no premise.
+before; what it means for a question is read off the chains. ``Zoe < Max < Cal`` is the same from the back. That Cal is
+before all others is ``Cal > all``; ``Max 2`` and ``Max -2`` repeat what a premise says of Max's place, from either end.
+``Cal = Cal`` answers a question about one thing twice; ``yes`` or ``no`` alone, any other that needs no premise.
 
 Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before. A name
 alone says whose words are looked at, and proves nothing: ``Cal, Ann knave``.
@@ -20,6 +21,7 @@ answered in it; what follows is the other case, marked by ``else`` where the fir
 
 An open question is shown by two models that fit the premises and answer it differently, the first with yes:
 ``Max > Cal > Zoe or Cal > Max > Zoe``; ``Ann knight, Bob knave or Ann knave`` (of the second, what is different).
+Chains that follow from the premises may stand before two orders, separated by a comma or a semicolon.
 With knights and grids, two cases can be these models: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight,
 no``. At the end of each every premise must be true, however those are who are not known; of a grid, every place must
 be known. Then it does not matter what becomes of other cases, and the text may end with the second model.

@@ -19,13 +19,16 @@ from entailbench.logic.formula import (
     conjuncts,
     entities,
 )
-from entailbench.logic.proofs.check_steps import Known, Work, check_cases, check_two_models
+from entailbench.logic.proofs.check_steps import Known, Work, check_cases, check_facts, check_two_models
 from entailbench.logic.proofs.check_text import Malformed, Token
 from entailbench.logic.proofs.check_three_valued import conjunction, disjunction, negation
 from entailbench.logic.proofs.proof import Checked
 from entailbench.logic.puzzle import Reading
 
 __all__ = ["check_order_proof"]
+
+ALL = Token("word", "all")
+SEPARATORS = (Token("sign", ","), Token("sign", ";"))
 
 Pair = tuple[int, int]
 """The first stands before the second; people are counted from 0 in the order of the signature."""
@@ -39,7 +42,11 @@ def check_order_proof(reading: Reading, formula: Formula, found: list[Token]) ->
     if len(ors) > 1:
         raise Malformed("there is more than one 'or'")
     people = reading.signature.groups[0]
-    first, second = (_full_order(part, people) for part in (found[: ors[0]], found[ors[0] + 1 :]))
+    # What is said before the first of the two orders must be so, too.
+    begin = 1 + max((place for place in range(ors[0]) if found[place] in SEPARATORS), default=-1)
+    if begin:
+        check_facts(_Order(reading, formula), found[: begin - 1])
+    first, second = (_full_order(part, people) for part in (found[begin : ors[0]], found[ors[0] + 1 :]))
     return check_two_models(reading, formula, first, second)
 
 
@@ -51,12 +58,13 @@ def _full_order(found: list[Token], people: tuple[str, ...]) -> dict[str, int]:
 
 
 def _chain(found: list[Token] | tuple[Token, ...]) -> list[str]:
+    """The names in a chain, from the front to the back."""
     names = [token.value for token in found[::2] if token.kind == "name"]
-    signs = [token for token in found[1::2] if token == Token("sign", ">")]
-    if len(names) + len(signs) != len(found) or len(found) % 2 == 0:
+    signs = {token.value for token in found[1::2] if token.kind == "sign"}
+    if len(names) != len(found[::2]) or len(found) % 2 == 0 or len(signs) > 1 or not signs <= {"<", ">"}:
         shown = " ".join(token.value for token in found[:12])
         raise Malformed(f"{shown[:80]!r} is not of the form 'A > B > C'")
-    return names
+    return names[::-1] if signs == {"<"} else names
 
 
 class _Order(Known[Pair]):
@@ -126,10 +134,38 @@ class _Order(Known[Pair]):
             if found[0].kind != "name" or found[0] != found[2]:
                 raise Malformed("different people cannot be equal")
             return []
+        if len(found) == 3 and (ALL in (found[0], found[2])):
+            return self._about_all(found)
+        if len(found) == 2 and found[1].kind == "number":
+            return self._place(found)
         people = [self.index[name] for name in _chain(found)]
         if len(people) < 2:
             raise Malformed(f"{found[0].value[:80]!r} alone says nothing")
         return list(pairwise(people))
+
+    def _place(self, found: tuple[Token, ...]) -> list[Pair]:
+        """ "A 2": a premise says so, or it is known; "A -2" counts from the end."""
+        place = int(found[1].value)
+        if found[0].kind != "name" or not 1 <= abs(place) <= len(self.after):
+            raise Malformed(f"{found[1].value} is no place of a person")
+        stated = {(part.entity, self._from_front(part.place)) for part in self.premises if isinstance(part, At)}
+        front = self._from_front(place)
+        if (found[0].value, front) not in stated and not self._stands(self.index[found[0].value], front):
+            raise Malformed(f"no premise says that {found[0].value} stands at place {place}")
+        return []
+
+    def _from_front(self, place: int) -> int:
+        return place if place > 0 else len(self.after) + 1 + place
+
+    def _about_all(self, found: tuple[Token, ...]) -> list[Pair]:
+        """ "A > all" or "all > A": somebody before, or after, all others."""
+        first, sign, later = found
+        said = later if first == ALL else first
+        if sign != Token("sign", ">") or said.kind != "name":
+            raise Malformed("'all' may only stand in 'A > all' and 'all > A'")
+        person = self.index[said.value]
+        others = (other for other in range(len(self.after)) if other != person)
+        return [(other, person) if first == ALL else (person, other) for other in others]
 
     def value(self, formula: Formula) -> bool | None:
         """True or False where what is known shows it, by Kleene's three-valued tables; None elsewhere."""
@@ -137,7 +173,7 @@ class _Order(Known[Pair]):
             case Before(a, b):
                 return self._precedes(self.index[a], self.index[b])
             case At(a, place):
-                return self._stands(self.index[a], place if place > 0 else len(self.after) + 1 + place)
+                return self._stands(self.index[a], self._from_front(place))
             case JustBefore(a, b):
                 return self._touches(self.index[a], self.index[b])
             case NextTo(a, b):

@@ -20,7 +20,7 @@ from entailbench.logic.puzzle import Reading
 from entailbench.logic.truth import CONTRADICTION, UNKNOWN
 from entailbench.records import ENTAILMENT
 
-__all__ = ["Known", "Work", "check_cases", "check_two_models"]
+__all__ = ["Known", "Work", "check_cases", "check_facts", "check_two_models"]
 
 Literal = TypeVar("Literal")
 Self = TypeVar("Self", bound="Known")  # type: ignore[type-arg]
@@ -135,10 +135,7 @@ def check_cases(known: Known[Literal], found: list[Token]) -> Checked:
             known, literal = cases.pop()
             known.add(known.negation(literal))
             continue
-        for literal in known.facts(words):
-            if not known.follows(literal):
-                raise Malformed(f"{statement}: does not follow from one premise and what was said before")
-            known.add(literal)
+        _add_facts(known, statement, words)
         last = "fact"
     if witnesses | {known.witness()} >= {True, False}:
         return Checked(UNKNOWN, "")
@@ -150,6 +147,27 @@ def check_cases(known: Known[Literal], found: list[Token]) -> Checked:
     if answer is None:
         raise Malformed("what was shown does not settle the question")
     return _verdict(answers | {answer})
+
+
+def check_facts(known: Known[Literal], found: list[Token]) -> None:
+    """Add what the statements say, without any cases.
+
+    Raises:
+        Malformed: a statement is not of the right form, or does not follow.
+    """
+    for statement in statements(found):
+        if statement.separator == ":":
+            raise Malformed(f"{statement}: there may be no case here")
+        _add_facts(known, statement, statement.tokens)
+
+
+def _add_facts(known: Known[Literal], statement: Statement, words: tuple[Token, ...]) -> None:
+    if not words:
+        raise Malformed(f"statement {statement.number} is empty")
+    for literal in known.facts(words):
+        if not known.follows(literal):
+            raise Malformed(f"{statement}: does not follow from one premise and what was said before")
+        known.add(literal)
 
 
 def _close(

@@ -15,7 +15,7 @@ __all__ = ["MAX_CHARACTERS", "Malformed", "Statement", "Token", "statements", "t
 MAX_CHARACTERS = 200_000
 """Longer texts are refused unread."""
 
-WORD = re.compile(r'\s*(?:("(?:[^"\\\n]|\\.)*")|([>=,;:])|([^\s>=,;:"]+))')
+WORD = re.compile(r'\s*(?:("(?:[^"\\\n]|\\.)*")|([<>=,;:])|([^\s<>=,;:"]+))')
 END = re.compile(r"\s*\Z")
 
 
@@ -109,14 +109,14 @@ def _words(text: str) -> Iterator[str]:
 
 def _ambiguous(words: list[str]) -> bool:
     # Such names must stand in quotes: "7" could be a place, and a person called "if" would be unreadable.
-    return any(word in KEYWORDS or word.isdecimal() for word in words)
+    return any(word in KEYWORDS or word.removeprefix("-").isdecimal() for word in words)
 
 
 def _plain(word: str) -> Token:
-    if word in (">", "=", ",", ";", ":"):
+    if word in ("<", ">", "=", ",", ";", ":"):
         return Token("sign", word)
     if word in KEYWORDS:
         return Token("word", word)
-    if word.isascii() and word.isdecimal() and len(word) < 10:
+    if word.isascii() and word.removeprefix("-").isdecimal() and len(word) < 10:
         return Token("number", word)
     raise Malformed(f"{word[:40]!r} is neither a name of this puzzle nor a word of the proof language")

@@ -13,7 +13,7 @@ from entailbench.logic.proofs.scope import KEYWORDS
 
 __all__ = ["Line", "Written", "text_of", "trivial_text", "written"]
 
-PLAIN = re.compile(r'[^\s>=,;:"]+(?: [^\s>=,;:"]+)*')
+PLAIN = re.compile(r'[^\s<>=,;:"]+(?: [^\s<>=,;:"]+)*')
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Written:
 
 def written(name: str) -> str:
     """A name as it stands in a proof: in quotes (JSON's) where it would be misread without."""
-    if PLAIN.fullmatch(name) and not any(word in KEYWORDS or word.isdecimal() for word in name.split()):
+    if PLAIN.fullmatch(name) and not any(
+        word in KEYWORDS or word.removeprefix("-").isdecimal() for word in name.split()
+    ):
         return name
     return json.dumps(name)
 
