@@ -236,6 +236,14 @@ def test_forty_people() -> None:
         work_domains(puzzle, Not(Knight("P20")), limit=5)
 
 
+@pytest.mark.parametrize("premise", [Or(()), Iff(Knight("Ann"), Not(Knight("Ann"))), Not(Or((And(()), Knight("Ann"))))])
+def test_a_premise_that_contradicts_itself(premise: Formula) -> None:
+    puzzle = reading(PEOPLE, says("Ann", Knight("Bob")), premise)
+    for question in (Knight("Ann"), Knight("Cal"), And(())):
+        with pytest.raises(Inconsistent):
+            work_domains(puzzle, question)
+
+
 def test_too_many_cases_in_each_other() -> None:
     people = tuple(f"P{number}" for number in range(3_000))
     puzzle = reading(Signature(people=people), *(Or((Knight(one), Knight(other))) for one, other in pairwise(people)))

@@ -144,6 +144,8 @@ class _Walk:
     def everything(self) -> None:
         """Write the proof, or anything where the premises contradict each other."""
         known, pending = Known(), list[int]()
+        if not all(said.possible(known) for said in self.island.statements):
+            return
         if self.island.question.value(known) is not None:
             return
         for said in self.island.statements:
