@@ -20,7 +20,7 @@ FULL = TrainSpec(
     task="puzzte_training",
     target="worked",
     longest_target=400,
-    data={"seed": 1, "heights": 120_000, "knights": 80_000, "zebra": 20_000, "questions": 2},
+    data={"seed": 1, "heights": 120_000, "knights": 50_000, "zebra": 10_000, "questions": 2},
     validation_samples=270,
     recipe={
         "epochs": 3,

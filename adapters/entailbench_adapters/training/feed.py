@@ -23,7 +23,7 @@ AHEAD = 3
 
 
 CPU_TOKENS = 1024
-GPU_FEWEST_TOKENS, GPU_MOST_TOKENS = 1024, 16384
+GPU_FEWEST_TOKENS, GPU_MOST_TOKENS = 1024, 65536
 GPU_SHARE = 0.6
 """Of the free memory, for what a pack's forward pass keeps."""
 

@@ -54,7 +54,6 @@ def token_losses(model: Any, pack: Pack, *, compiled: bool = False) -> Tensor:
         compiled: whether the blocks run through ``torch.compile``, which takes a minute at first and pays on a GPU.
     """
     import torch
-    from torch.nn.functional import cross_entropy
 
     weight = model.transformer.wte.weight
     device = weight.device
@@ -66,7 +65,27 @@ def token_losses(model: Any, pack: Pack, *, compiled: bool = False) -> Tensor:
     )
     visible = attention.prepare(pack, device, weight.dtype)
     logits = place_logits(model, tokens, positions, visible, places, compiled=compiled)
-    return cross_entropy(logits.float()[place_of_read], targets, reduction="none")
+    return (_compiled_losses() if compiled else _losses)(logits, place_of_read, targets)
+
+
+def _losses(logits: Tensor, place_of_read: Tensor, targets: Tensor) -> Tensor:
+    """Negative log-likelihood of each target [R] by the logits [U, V] of its place, ``place_of_read`` [R].
+
+    The rows of logits are not repeated for places that are read more than once: adding their gradients up again
+    would take longer than all the rest.
+    """
+    import torch
+
+    wide = logits.float()
+    return torch.logsumexp(wide, dim=-1)[place_of_read] - wide[place_of_read, targets]
+
+
+@cache
+def _compiled_losses() -> Any:
+    """``_losses`` through ``torch.compile``, without ever writing the logits down in float32."""
+    import torch
+
+    return torch.compile(_losses, dynamic=True)
 
 
 def place_logits(
