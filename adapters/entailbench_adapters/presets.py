@@ -24,6 +24,7 @@ FULL = TrainSpec(
     validation_samples=270,
     recipe={
         "epochs": 3,
+        "max_steps": 1535,
         "order": "puzzle",
         "micro_batch_size": 16,
         "global_batch_size": 256,
