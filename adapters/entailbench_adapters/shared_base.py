@@ -94,6 +94,15 @@ class SharedBase:
             more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             raise ModelError(f"it {what} {wrong[0]}{more}")
 
+    @property
+    def known_tokens(self) -> int:
+        """Rows of the embedding: tokens with this number or a higher one cannot be read."""
+        return int(self.model.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr]
+
+    def unsound(self) -> ModelError:
+        """What to raise when the model computes NaN."""
+        return ModelError(f'{self.directory} computes NaN in {self.dtype}; use dtype = "float32"')
+
     @contextlib.contextmanager
     def using(self, adapter_id: str | None) -> Iterator[PreTrainedModel]:
         """The model as it answers with that adapter alone, or with none at all for None."""

@@ -1,0 +1,54 @@
+"""Token sequences in an order in which neighbours share beginnings, cut into passes that compute each of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+Tokens = tuple[int, ...]
+
+SHORTEST_ROOT = 16
+"""Tokens that all rows must begin with to be kept apart: beside short ones a second product costs more than it saves."""
+
+
+def common(a: Tokens, b: Tokens) -> int:
+    """How many tokens both begin with."""
+    shortest = min(len(a), len(b))
+    if a[:shortest] == b[:shortest]:
+        return shortest
+    low, high = 0, shortest
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[:middle] == b[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def root_length(rows: Sequence[Tokens], own: int = 1) -> int:
+    """How many tokens all ``rows`` begin with, of which each keeps at least ``own`` for itself; 0 where too few.
+
+    Args:
+        rows: any order.
+        own: tokens at a row's end that cannot be shared, since the model is asked what follows them.
+    """
+    if len(rows) < 2:
+        return 0
+    # The first and the last in alphabetical order differ where any two do.
+    length = min(common(min(rows), max(rows)), min(map(len, rows)) - own)
+    return length if length >= SHORTEST_ROOT else 0
+
+
+def passes(order: Sequence[Tokens], budget: int) -> Iterator[range]:
+    """Cuts rows in alphabetical order into runs of at most ``budget`` different tokens; a longer row is one alone."""
+    first, size = 0, len(order[0]) if order else 0
+    for number, (before, row) in enumerate(pairwise(order), start=1):
+        further = len(row) - common(before, row)
+        if size + further > budget:
+            yield range(first, number)
+            first, size = number, len(row)
+        else:
+            size += further
+    if order:
+        yield range(first, len(order))
