@@ -95,6 +95,11 @@ class SharedBase:
             raise ModelError(f"it {what} {wrong[0]}{more}")
 
     @property
+    def adapters(self) -> int:
+        """How many were put on the model, failed ones counted: it changes whenever the model's layers may have."""
+        return self._made
+
+    @property
     def known_tokens(self) -> int:
         """Rows of the embedding: tokens with this number or a higher one cannot be read."""
         return int(self.model.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr]

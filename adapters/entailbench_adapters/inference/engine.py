@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ..shared_base import SharedBase
+from . import processor
 from .budget import Budget
 from .decode import Writer, Writing
 from .flat import flat
 from .probe import Probed, probe
+from .processor import Products
 from .rows import Tokens
 from .score import Scored, score
 
@@ -35,11 +38,14 @@ class Engine:
         self._adapter = adapter
         self._budget = Budget(base.device, rows, notify)
         self._probed: Probed | None = None
+        self._products: tuple[int, Products] | None = None
+        if base.device.type == "cpu":
+            processor.prepare()
 
     def problem(self, longest: int = 0) -> str | None:
         """Why it cannot take this model, or rows of so many tokens; the end of a sentence, None when it can."""
         if self._probed is None:
-            with self._base.using(self._adapter) as model:
+            with self._base.using(self._adapter) as model, self._fast(model):
                 self._probed = probe(model, self._base.device)
         if self._probed.problem is None and self._probed.longest is not None and longest > self._probed.longest:
             return f"its attention slides over {self._probed.longest:,} tokens, and rows may have {longest:,}"
@@ -72,5 +78,11 @@ class Engine:
     def _session(self) -> Iterator[PreTrainedModel]:
         import torch
 
-        with self._base.using(self._adapter) as model, torch.inference_mode(), flat(model):
+        with self._base.using(self._adapter) as model, torch.inference_mode(), flat(model), self._fast(model):
             yield model
+
+    def _fast(self, model: PreTrainedModel) -> AbstractContextManager[None]:
+        # Another adapter puts layers around layers that were found before.
+        if self._products is None or self._products[0] != self._base.adapters:
+            self._products = (self._base.adapters, Products(model, self._adapter))
+        return self._products[1].fast()
