@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..training.tree import Ints
 
-COLUMNS = 64
+COLUMNS = 32
 """Columns are added by so many at a time: each time copies what there is."""
 
 
@@ -42,7 +42,7 @@ class Slots(FlatAttention):
         self._device = device
         self._lengths: list[int] = []
         self._keys: list[Tensor] = []
-        """By layer, [S, G, columns, D], zero where nothing was written: what is hidden must still be a number."""
+        """By layer, [S, G, columns, D]; in slots in use zero where nothing was written: what is hidden is a number too."""
         self._values: list[Tensor] = []
         self._columns = 0
         self._used = 0
@@ -66,12 +66,13 @@ class Slots(FlatAttention):
         if not self._keys:
             self._keys, self._values = [], []
             for kept, new in ((self._keys, keys), (self._values, values)):
-                kept += [part.new_zeros(self.capacity, part.shape[0], 0, part.shape[2]) for part in new]
+                kept += [part.new_empty(self.capacity, part.shape[0], 0, part.shape[2]) for part in new]
         self._make_room(widest + 1)
         for kept, new in ((self._keys, keys), (self._values, values)):
             for layer, part in enumerate(new):
                 rows = part.index_select(1, where).view(part.shape[0], len(paths), widest, part.shape[2])
                 kept[layer][first:last, :, :widest] = rows.transpose(0, 1)
+                kept[layer][first:last, :, widest:] = 0
         self._lengths += [len(path) for path in paths]
 
     def remove(self, row: int) -> int:
@@ -93,6 +94,9 @@ class Slots(FlatAttention):
         lengths = torch.tensor(self._lengths)
         self._used = max(self._lengths) + 1
         self._make_room(self._used)
+        if self._keys[0].element_size() < 4:
+            # Products in 16 bits copy keys that do not lie side by side.
+            self._used = self._columns
         # Tokens that a row sees, the new one among them.
         hidden = torch.arange(self._used) > lengths[:, None]
         bias = torch.zeros(hidden.shape).masked_fill_(hidden, float("-inf")) if bool(hidden.any()) else None
@@ -142,6 +146,7 @@ class Slots(FlatAttention):
         for kept in (self._keys, self._values):
             # One after the other: at no time are there two copies of all.
             for layer, part in enumerate(kept):
-                wider = part.new_zeros(*part.shape[:2], self._columns, part.shape[3])
+                wider = part.new_empty(*part.shape[:2], self._columns, part.shape[3])
                 wider[: len(self), :, : part.shape[2]] = part[: len(self)]
+                wider[: len(self), :, part.shape[2] :] = 0
                 kept[layer] = wider
