@@ -107,15 +107,14 @@ class Writer:
             Row(number, prompts[number][shared:]) for number in sorted(range(len(prompts)), key=prompts.__getitem__)
         )
         self._columns = max((len(row.prompt) for row in self._waiting), default=0) + self._writing.max_tokens
-        if shared:
-            with self._session() as model:
-                self._root = common_beginning(model, prompts[0][:shared], self._device)
         while self._waiting or self._active:
             done: list[Row] = []
             with self._session() as model:
                 while not done and (self._waiting or self._active):
                     try:
                         with memory_errors():
+                            if shared and self._root is None:
+                                self._root = common_beginning(model, prompts[0][:shared], self._device)
                             if self._may_refill():
                                 self._take(model, done)
                             if self._active and not done:

@@ -94,8 +94,15 @@ def _register() -> None:
 def flat(model: PreTrainedModel) -> Iterator[None]:
     """``model`` asks our attention function as long as this is open; it is left as it was."""
     _register()
+    with attention_by(model, NAME):
+        yield
+
+
+@contextlib.contextmanager
+def attention_by(model: PreTrainedModel, name: str) -> Iterator[None]:
+    """``model`` computes attention by transformers' implementation of that name as long as this is open."""
     before = model.config._attn_implementation
-    model.config._attn_implementation = NAME
+    model.config._attn_implementation = name
     try:
         yield
     finally:
