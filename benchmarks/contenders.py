@@ -133,7 +133,11 @@ class Ours:
         from entailbench_adapters.hf_weights import HfOptions
 
         options = HfOptions(
-            work.pretrained, adapter=work.adapter, dtype=work.dtype, device=work.device, batch_size=work.rows  # type: ignore[arg-type]
+            work.pretrained,
+            adapter=work.adapter,
+            dtype=work.dtype,
+            device=work.device,
+            batch_size=work.rows,  # type: ignore[arg-type]
         )
         here = Path.cwd()
         self._work = work

@@ -85,7 +85,9 @@ def compared(work: Work, mine: Measured, its: Measured, ours: Contender, options
     """Prints how the answers compare; whether they are the same as far as the precision goes."""
     exact = options.dtype == "float32"
     if work.candidates:
-        worst = max(abs(a - b) for x, y in zip(mine.answers, its.answers, strict=True) for a, b in zip(x, y, strict=True))
+        worst = max(
+            abs(a - b) for x, y in zip(mine.answers, its.answers, strict=True) for a, b in zip(x, y, strict=True)
+        )
         labels = sum(x.index(max(x)) != y.index(max(y)) for x, y in zip(mine.answers, its.answers, strict=True))
         print(f"log-probabilities differ by at most {worst:.1e}; {labels} of {len(mine.answers)} labels differ")
         return not exact or (worst <= SCORE_TOLERANCE and not labels)
@@ -103,7 +105,10 @@ def compared(work: Work, mine: Measured, its: Measured, ours: Contender, options
 def show(work: Work, pairs: Sequence[tuple[Measured, Measured]], best: int, ours: Contender) -> dict[str, Any]:
     """Prints the comparison and returns it."""
     ratios = sorted(its.seconds / mine.seconds for mine, its in pairs)
-    for name, runs in (("entailbench", [mine for mine, _ in pairs]), (f"lm-eval, batch size {best}", [i for _, i in pairs])):
+    for name, runs in (
+        ("entailbench", [mine for mine, _ in pairs]),
+        (f"lm-eval, batch size {best}", [i for _, i in pairs]),
+    ):
         seconds = statistics.median(run.seconds for run in runs)
         cpu = statistics.median(run.cpu_seconds for run in runs)
         print(
@@ -111,11 +116,11 @@ def show(work: Work, pairs: Sequence[tuple[Measured, Measured]], best: int, ours
             f"{seconds:8.2f} s {cpu:8.2f} CPU s"
         )
     floor = ours.floor(pairs[0][0])
+    cpu_ratio = statistics.median(its.cpu_seconds / mine.cpu_seconds for mine, its in pairs)
     middle = statistics.median(mine.seconds for mine, _ in pairs)
     print(
         f"{statistics.median(ratios):.2f} times as fast (median of {len(ratios)} pairs: "
-        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)}); by CPU seconds "
-        f"{statistics.median(i.cpu_seconds for _, i in pairs) / statistics.median(m.cpu_seconds for m, _ in pairs):.2f}\n"
+        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)}); by CPU seconds {cpu_ratio:.2f}\n"
         f"floor {floor.seconds:.2f} s: {floor.tokens:,} different of {floor.all_tokens:,} tokens, "
         f"{floor.operations / 1e12:.2f} TFLOP at {floor.rate / 1e9:,.0f} GFLOP/s; reached {floor.seconds / middle:.0%}",
         flush=True,
@@ -185,7 +190,9 @@ def workload(options: argparse.Namespace) -> tuple[Work, int]:
         )
     candidates = [options.candidates or tuple(texts) for texts in found.candidates]
     order = list(range(len(found.prompts)))
-    puzzle_of = [str(prompt.doc.get("context") or prompt.doc.get("puzzle") or n) for n, prompt in enumerate(found.prompts)]
+    puzzle_of = [
+        str(prompt.doc.get("context") or prompt.doc.get("puzzle") or n) for n, prompt in enumerate(found.prompts)
+    ]
     if options.order == "puzzle":
         first = {puzzle: number for number, puzzle in reversed(list(enumerate(puzzle_of)))}
         order.sort(key=lambda number: first[puzzle_of[number]])
@@ -237,7 +244,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rows", type=int, help="of ours being written at a time; default: what suits the device")
     parser.add_argument(
-        "--candidates", type=lambda text: tuple(text.split("|")), help="to score instead of the task's, a | between them"
+        "--candidates",
+        type=lambda text: tuple(text.split("|")),
+        help="to score instead of the task's, a | between them",
     )
     parser.add_argument("--max-tokens", type=int, help="of an answer, instead of the task's limit")
     parser.add_argument("--no-stop", action="store_true", help="with --max-tokens: without the task's stop strings")

@@ -128,7 +128,7 @@ class CausalModel(Model):
             ModelError: a prompt with its answer would exceed the model's context or has a token that the model does
                 not know, the model computes NaN, or memory ran out.
         """
-        from .inference.choosing import drawn, likeliest
+        from .inference.choosing import Choose, drawn, likeliest
         from .inference.decode import Writing
         from .inference.stopping import StopStrings
 
@@ -141,7 +141,7 @@ class CausalModel(Model):
             return
         # A model may also spell its end token out in plain characters; lm-eval counts that as the end.
         stops = StopStrings(self._tokenizer, [stop for stop in (*decoding.stop, self._tokenizer.eos_token) if stop])
-        choose = likeliest
+        choose: Choose = likeliest
         if decoding.temperature > 0:
             choose = drawn([prompt.id for prompt in prompts], decoding.temperature, decoding.seed)
         writing = Writing(decoding.max_tokens, self._end_ids, stops, choose)
@@ -215,7 +215,7 @@ class CausalModel(Model):
             ]
             if group:
                 ids = self._tokenizer(group, add_special_tokens=special, return_attention_mask=False)["input_ids"]
-                done.update(zip(group, map(tuple, ids), strict=True))  # type: ignore[arg-type]
+                done.update(zip(group, map(tuple, ids), strict=True))
         return [done[text] for text in texts]
 
     def _encode_pairs(
@@ -272,8 +272,8 @@ class CausalModel(Model):
         known = self._base.known_tokens
         if max(tokens) >= known:
             raise ModelError(
-                f"prompt {prompt.id!r} has the token {self._tokenizer.decode([max(tokens)])!r}, number {max(tokens)}, but "
-                f"the embedding of {self._base.directory} has {known} rows: the tokenizer is not this model's"
+                f"prompt {prompt.id!r} has the token {self._tokenizer.decode([max(tokens)])!r}, number {max(tokens)}, "
+                f"but the embedding of {self._base.directory} has {known} rows: the tokenizer is not this model's"
             )
 
     def _pad_id(self) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from entailbench import ModelError
 
@@ -102,7 +102,8 @@ class SharedBase:
     @property
     def known_tokens(self) -> int:
         """Rows of the embedding: tokens with this number or a higher one cannot be read."""
-        return int(self.model.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr]
+        embedding: Any = self.model.get_input_embeddings()
+        return int(embedding.weight.shape[0])
 
     def unsound(self) -> ModelError:
         """What to raise when the model computes NaN."""

@@ -170,7 +170,9 @@ class TestArchitectures:
         ]
         found = {
             place: (logprob, best)
-            for place, logprob, best in score(sessions(model), torch.device("cpu"), budget(tokens=60), wanted, VOCABULARY)
+            for place, logprob, best in score(
+                sessions(model), torch.device("cpu"), budget(tokens=60), wanted, VOCABULARY
+            )
         }
         assert sorted(found) == list(range(len(wanted)))
         for place, each in enumerate(wanted):

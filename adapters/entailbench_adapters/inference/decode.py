@@ -95,6 +95,8 @@ class Writer:
         self._slots: Slots | None = None
         self._root: KeysValues | None = None
         self._columns = 0
+        self._size = 0
+        """Tokens of the pass of prompts that is being computed, where it could be split; 0 in a step."""
 
     def write(self, prompts: Sequence[Tokens]) -> Iterator[tuple[int, list[int]]]:
         """Yields (number of the prompt, tokens written without the end) as soon as a row has stopped.
@@ -149,7 +151,7 @@ class Writer:
     def _read(self, rows: Sequence[Row], model: PreTrainedModel, done: list[Row]) -> None:
         import torch
 
-        assert self._slots is not None  # noqa: S101 - made by the only caller
+        assert self._slots is not None
         begin = 0 if self._root is None else self._root.length
         # The answer's only token is predicted, not read: the pack holds the rows' own tokens alone.
         samples = [TokenSample(row.tokens, (0,), "", "") for row in rows]
@@ -170,7 +172,7 @@ class Writer:
     def _step(self, model: PreTrainedModel, done: list[Row]) -> None:
         import torch
 
-        assert self._slots is not None  # noqa: S101 - there are active rows
+        assert self._slots is not None
         begin = 0 if self._root is None else self._root.length
         tokens = torch.tensor([row.written[-1] for row in self._active], device=self._device)
         positions = torch.tensor(
@@ -212,9 +214,6 @@ class Writer:
         self._active = []
         self._slots = None
         self._size = 0
-
-    _size: int = 0
-    """Tokens of the pass of prompts that is being computed, where it could be split; 0 in a step."""
 
 
 def common_beginning(model: PreTrainedModel, tokens: Tokens, device: torch.device) -> KeysValues:

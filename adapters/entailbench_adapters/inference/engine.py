@@ -57,7 +57,7 @@ class Engine:
         Raises:
             ModelError: the model computes NaN, or a single row does not fit in memory.
         """
-        assert self._probed is not None  # noqa: S101 - `problem` is asked first
+        assert self._probed is not None
         writer = Writer(
             self._session, self._base.device, self._budget, self._probed.bytes_per_token, writing, self._base.unsound
         )
@@ -69,7 +69,9 @@ class Engine:
         Raises:
             ModelError: the model computes NaN, or a single candidate does not fit in memory.
         """
-        for place, logprob, greedy in score(self._session, self._base.device, self._budget, wanted, self._base.known_tokens):
+        for place, logprob, greedy in score(
+            self._session, self._base.device, self._budget, wanted, self._base.known_tokens
+        ):
             if logprob != logprob:
                 raise self._base.unsound()
             yield place, logprob, greedy

@@ -109,7 +109,9 @@ def attention_by(model: PreTrainedModel, name: str) -> Iterator[None]:
         model.config._attn_implementation = before
 
 
-def logits(model: PreTrainedModel, tokens: Tensor, positions: Tensor, attention: FlatAttention, reads: Tensor) -> Tensor:
+def logits(
+    model: PreTrainedModel, tokens: Tensor, positions: Tensor, attention: FlatAttention, reads: Tensor
+) -> Tensor:
     """What the model expects after the tokens at ``reads``: [U, V], in its dtype. Call inside ``flat(model)``.
 
     Args:
@@ -123,7 +125,11 @@ def logits(model: PreTrainedModel, tokens: Tensor, positions: Tensor, attention:
     try:
         forward: Any = model
         out = forward(
-            input_ids=tokens[None], position_ids=positions[None], use_cache=False, logits_to_keep=reads, return_dict=True
+            input_ids=tokens[None],
+            position_ids=positions[None],
+            use_cache=False,
+            logits_to_keep=reads,
+            return_dict=True,
         )
     finally:
         _ACTIVE.reset(token)

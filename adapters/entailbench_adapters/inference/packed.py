@@ -136,9 +136,7 @@ def _group(group: list[Block], ends: Ints, shift: int, device: torch.device) -> 
         here = np.arange(block.start, block.stop)
         rows[number, :size] = here
         is_token[number, :size] = True
-        seen = np.concatenate(
-            [np.arange(*span) for span in (*block.above, (block.start + shift, block.stop + shift))]
-        )
+        seen = np.concatenate([np.arange(*span) for span in (*block.above, (block.start + shift, block.stop + shift))])
         keys[number, : len(seen)] = seen
         hidden[number, :size, len(seen) :] = True
         here = here + shift

@@ -87,13 +87,11 @@ class PlainBatches:
                 input_ids=tokens,
                 attention_mask=mask,
                 generation_config=settings,
-                logits_processor=LogitsProcessorList([choose]),  # type: ignore[list-item]
-                stopping_criteria=StoppingCriteriaList([stopped]),  # type: ignore[list-item]
+                logits_processor=LogitsProcessorList([choose]),
+                stopping_criteria=StoppingCriteriaList([stopped]),
             )
         rows: list[list[int]] = output[:, width:].tolist()
-        return [
-            row[: next((i for i, token in enumerate(row) if token in writing.ends), len(row))] for row in rows
-        ]
+        return [row[: next((i for i, token in enumerate(row) if token in writing.ends), len(row))] for row in rows]
 
     def _log_probabilities(self, batch: Sequence[Scored]) -> list[tuple[float, bool]]:
         """(log-probability of the candidate, whether each of its tokens is the likeliest) for each row."""

@@ -1,7 +1,7 @@
 """Whether a model may go through the engine: tried on a few tokens, against the model's own way of computing.
 
 What an architecture does with its tokens is not known from its name. A recurrent layer, an attention bias that our
-attention is not told of, attention that does not ask ``AttentionInterface``: each shows as other logits, or as an error.
+attention is not told of, attention that does not ask ``AttentionInterface``: each shows as other logits or an error.
 """
 
 from __future__ import annotations
@@ -57,13 +57,16 @@ def probe(model: PreTrainedModel, device: torch.device) -> Probed:
         with torch.inference_mode():
             return _compared(model, device)
     except Exception as error:  # whatever an architecture we have never seen may raise
-        return Probed(f"it fails there ({type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''})")
+        return Probed(
+            f"it fails there ({type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''})"
+        )
 
 
 def _compared(model: PreTrainedModel, device: torch.device) -> Probed:
     import torch
 
-    vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr]
+    embedding: Any = model.get_input_embeddings()
+    vocabulary = int(embedding.weight.shape[0])
     drawn = np.random.default_rng(0).integers(0, vocabulary, 64).tolist()
     root, first, second, last = tuple(drawn[:9]), tuple(drawn[9:16]), tuple(drawn[16:40]), drawn[40]
     own: Any = model

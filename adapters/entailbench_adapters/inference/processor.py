@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -47,8 +48,7 @@ def cores() -> int:
     """How many cores this process may use: by its affinity, and by a container's share of time."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as stream:
-            quota, period = stream.read().split()
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         if quota != "max":
             allowed = min(allowed, max(1, round(int(quota) / int(period))))
     except (OSError, ValueError):
@@ -106,10 +106,13 @@ class Products:
         for layer in model.modules():
             if _is_plain_lora(layer):
                 base: Any = layer.base_layer
-                if base in ways and (adapter is None or adapter not in layer.lora_A):  # type: ignore[operator]
+                adapted: Any = layer
+                if base not in ways:
+                    continue
+                if adapter is None or adapter not in adapted.lora_A:
                     self._forwards.append((layer, ways[base]))
-                elif base in ways and adapter not in layer.lora_variant:  # type: ignore[operator]
-                    self._forwards.append((layer, _lora(layer, adapter, ways[base], model.dtype)))
+                elif adapter not in adapted.lora_variant:
+                    self._forwards.append((layer, _lora(adapted, adapter, ways[base], model.dtype)))
 
     @contextlib.contextmanager
     def fast(self) -> Iterator[None]:

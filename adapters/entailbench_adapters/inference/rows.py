@@ -8,7 +8,7 @@ from itertools import pairwise
 Tokens = tuple[int, ...]
 
 SHORTEST_ROOT = 16
-"""Tokens that all rows must begin with to be kept apart: beside short ones a second product costs more than it saves."""
+"""Tokens that all rows must begin with to be kept apart: for fewer a second product costs more than it saves."""
 
 
 def common(a: Tokens, b: Tokens) -> int:

@@ -42,7 +42,7 @@ class Slots(FlatAttention):
         self._device = device
         self._lengths: list[int] = []
         self._keys: list[Tensor] = []
-        """By layer, [S, G, columns, D]; in slots in use zero where nothing was written: what is hidden is a number too."""
+        """By layer, [S, G, columns, D]; zero where a slot in use has no token: what is hidden must be a number."""
         self._values: list[Tensor] = []
         self._columns = 0
         self._used = 0
@@ -116,9 +116,7 @@ class Slots(FlatAttention):
             flat = kept.view(-1, kept.shape[3])
             flat.index_copy_(0, self._write, new.transpose(0, 1).reshape(rows * groups, -1))  # type: ignore[arg-type]
         # [B * G, columns, D], a view.
-        keys, values = (
-            kept[:rows, :, : self._used].flatten(0, 1) for kept in (self._keys[layer], self._values[layer])
-        )
+        keys, values = (kept[:rows, :, : self._used].flatten(0, 1) for kept in (self._keys[layer], self._values[layer]))
         queries = q.transpose(0, 1).reshape(rows * groups, shared, -1)
         scores = torch.bmm(queries, keys.mT).view(rows, groups, shared, -1)
         bias = self._bias

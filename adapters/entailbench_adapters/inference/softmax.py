@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def shares(
-    scores: Tensor, bias: Tensor | None, scale: float, softcap: float | None, dtype: torch.dtype
-) -> Tensor:
+def shares(scores: Tensor, bias: Tensor | None, scale: float, softcap: float | None, dtype: torch.dtype) -> Tensor:
     """Softmax over the last axis of ``scale * scores + bias``; the argument may be overwritten.
 
     Args:
