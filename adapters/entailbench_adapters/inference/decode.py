@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..training.samples import TokenSample
-from ..training.tree import pack
 from . import flat
 from .budget import Budget, OutOfMemoryHereError, memory_errors
 from .flat import KeysValues
 from .packed import PackedAttention
-from .rows import Tokens, passes, root_length
+from .rows import Tokens, passes, root_length, tree
 from .slots import Slots
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ class Writer:
         begin = 0 if self._root is None else self._root.length
         # The answer's only token is predicted, not read: the pack holds the rows' own tokens alone.
         samples = [TokenSample(row.tokens, (0,), "", "") for row in rows]
-        (packed,) = pack(samples, [0.0] * len(samples), budget=2**62, tree_tokens=2**62)
+        packed = tree(samples)
         reads = np.empty(len(rows), np.int64)
         reads[packed.sample] = packed.reads
         attention = PackedAttention(packed, self._device, self._root, keep=True)
@@ -190,6 +189,8 @@ class Writer:
     def _choose(self, logits: Tensor, rows: Sequence[Row]) -> list[int]:
         import torch
 
+        # In 16 bits a CPU looks for the greatest one by one.
+        logits = logits.float()
         # NaN is the greatest of numbers to it, so one look at the maxima finds it.
         if bool(torch.isnan(logits.amax(dim=-1)).any()):
             raise self._unsound()
@@ -220,7 +221,7 @@ def common_beginning(model: PreTrainedModel, tokens: Tokens, device: torch.devic
     """Keys and values of what all rows begin with. Call inside a session."""
     import torch
 
-    (packed,) = pack([TokenSample(tokens, (0,), "", "")], [0.0], budget=2**62)
+    packed = tree([TokenSample(tokens, (0,), "", "")])
     attention = PackedAttention(packed, device, keep=True)
     ids, positions = (torch.from_numpy(array).to(device) for array in (packed.tokens, packed.positions))
     flat.logits(model, ids, positions, attention, positions[-1:])

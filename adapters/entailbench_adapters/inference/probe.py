@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..training.samples import TokenSample
-from ..training.tree import pack
 from . import flat
 from .decode import common_beginning
 from .packed import PackedAttention
+from .rows import tree
 from .slots import Slots
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _compared(model: PreTrainedModel, device: torch.device) -> Probed:
     with flat.flat(model):
         shared = common_beginning(model, root, device)
         samples = [TokenSample(first, (0,), "", ""), TokenSample(second, (0,), "", "")]
-        (packed,) = pack(samples, [0.0, 0.0], budget=2**62)
+        packed = tree(samples)
         attention = PackedAttention(packed, device, shared, keep=True)
         tokens, positions, reads = (
             torch.from_numpy(array).to(device) for array in (packed.tokens, packed.positions + len(root), packed.reads)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ..training.samples import TokenSample
+from ..training.tree import pack
+
+if TYPE_CHECKING:
+    from ..training.tree import Pack
 
 Tokens = tuple[int, ...]
 
+SHORTEST_BRANCH = 4
+"""Tokens in common that are computed once. Without gradients a branch costs little, and the candidates of a question
+whose puzzle is shared have only the question in common."""
 SHORTEST_ROOT = 16
 """Tokens that all rows must begin with to be kept apart: for fewer a second product costs more than it saves."""
 
@@ -38,6 +48,12 @@ def root_length(rows: Sequence[Tokens], own: int = 1) -> int:
     # The first and the last in alphabetical order differ where any two do.
     length = min(common(min(rows), max(rows)), min(map(len, rows)) - own)
     return length if length >= SHORTEST_ROOT else 0
+
+
+def tree(rows: Sequence[TokenSample]) -> Pack:
+    """Rows as one pack in which what they have in common is computed once; ``answer`` is what is predicted."""
+    (packed,) = pack(rows, [0.0] * len(rows), budget=2**62, tree_tokens=2**62, shortest=SHORTEST_BRANCH)
+    return packed
 
 
 def passes(order: Sequence[Tokens], budget: int) -> Iterator[range]:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..training.samples import TokenSample
-from ..training.tree import pack
 from . import flat
 from .budget import LOGIT_BYTES, Budget, OutOfMemoryHereError, memory_errors
 from .decode import common_beginning
 from .flat import KeysValues
 from .packed import PackedAttention
-from .rows import Tokens, common, root_length
+from .rows import Tokens, common, root_length, tree
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +107,7 @@ def _score_pass(
     import torch
 
     samples = [TokenSample(each.context[shared:], each.continuation, "", "") for each in wanted]
-    (packed,) = pack(samples, [0.0] * len(samples), budget=2**62, tree_tokens=2**62)
+    packed = tree(samples)
     # A prompt's last token predicts the first token of all its candidates.
     unique, place_of_read = np.unique(packed.reads, return_inverse=True)
     tokens, positions, places, read, target, number = (
@@ -129,6 +128,7 @@ def _summed(logits: Tensor) -> tuple[Tensor, Tensor]:
 
     totals, likeliest = [], []
     for part in logits.split(SLICE):
-        likeliest.append(part.argmax(dim=-1))
-        totals.append(part.float().logsumexp(dim=-1))
+        exact = part.float()
+        likeliest.append(exact.argmax(dim=-1))
+        totals.append(exact.logsumexp(dim=-1))
     return torch.cat(totals), torch.cat(likeliest)
