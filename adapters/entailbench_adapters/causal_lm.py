@@ -181,6 +181,10 @@ class CausalModel(Model):
                     greedy=tuple(greedy for _, greedy in in_order),
                 )
 
+    def close(self) -> None:
+        """Lets go of the weights; the base is closed by who made it."""
+        self._engine = None
+
     def _computer(self, longest: int) -> Engine | PlainBatches:
         """What computes rows of so many tokens: the engine, or where it cannot, plain batched transformers."""
         from .inference.engine import Engine

@@ -110,15 +110,17 @@ def _score_pass(
     packed = tree(samples)
     # A prompt's last token predicts the first token of all its candidates.
     unique, place_of_read = np.unique(packed.reads, return_inverse=True)
-    tokens, positions, places, read, target, number = (
+    tokens, positions, places, read, target = (
         torch.from_numpy(array).to(device)
-        for array in (packed.tokens, packed.positions + shared, unique, place_of_read, packed.targets, packed.sample)
+        for array in (packed.tokens, packed.positions + shared, unique, place_of_read, packed.targets)
     )
     logits = flat.logits(model, tokens, positions, PackedAttention(packed, device, root), places)
     totals, likeliest = _summed(logits)
-    each = logits[read, target].float() - totals[read]
-    sums = torch.zeros(len(wanted), dtype=torch.float64, device=device).index_add_(0, number, each.double())
-    missed = torch.zeros(len(wanted), device=device).index_add_(0, number, (likeliest[read] != target).float())
+    each = (logits[read, target].float() - totals[read]).cpu().double()
+    right = (likeliest[read] == target).cpu()
+    number = torch.from_numpy(packed.sample)
+    sums = torch.zeros(len(wanted), dtype=torch.float64).index_add_(0, number, each)
+    missed = torch.zeros(len(wanted)).index_add_(0, number, (~right).float())
     return list(zip(sums.tolist(), (missed == 0).tolist(), strict=True))
 
 
