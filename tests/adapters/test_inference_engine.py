@@ -262,6 +262,32 @@ class TestRows:
             assert [alone[number] for number in order] == found
         assert len(set(map(tuple, alone))) > 12
 
+    def test_nothing_is_computed_twice(self) -> None:
+        import torch
+
+        model = make(configurations()["llama"])
+        start, puzzle = puzzles(1, begin=40)[0], tuple(range(100, 130))
+        prompts = [(*start, *puzzle, *(number + step for step in range(9))) for number in range(8)]
+        candidates = [(200, 201, 202), (210, 211), (220,)]
+        inner = model.forward
+        tokens: list[int] = []
+        read: list[int] = []
+
+        def counting(input_ids: Any, logits_to_keep: Any, **others: Any) -> Any:
+            tokens.append(input_ids.shape[1])
+            read.append(len(logits_to_keep))
+            return inner(input_ids=input_ids, logits_to_keep=logits_to_keep, **others)
+
+        model.forward = counting
+        wanted = [Scored(n, prompt, candidate) for n, prompt in enumerate(prompts) for candidate in candidates]
+        list(score(sessions(model), torch.device("cpu"), budget(), wanted, VOCABULARY))
+        assert sum(tokens) == len(start) + len(puzzle) + 8 * (9 + 2 + 1)
+        # A prompt's last token is read once for all its candidates, and one place of the beginning, unasked.
+        assert sum(read) == 1 + 8 * (1 + 2 + 1)
+        tokens.clear()
+        written(model, prompts, writing(5), budget())
+        assert sum(tokens) == len(start) + len(puzzle) + 8 * 9 + 8 * 4
+
     def test_rows_stop_on_their_own(self) -> None:
         model = make(configurations()["llama"])
         prompts = puzzles(12, seed=4)
