@@ -1,43 +1,35 @@
-"""Greedy answers and log-probabilities from a transformers causal language model.
+"""Answers and log-probabilities from a transformers causal language model.
 
-Texts and scores are those of lm-eval's ``hf`` model in float32 (0.4.13: same tokenization, padding sides, stop
-rules); what differs on purpose: a prompt too long for the model is an error instead of being cut, a checkpoint's own
-generation settings (repetition penalty, sampling) are not applied, and log-softmax is float32 whatever the dtype.
+Texts and scores are those of lm-eval's ``hf`` model in float32 (0.4.13: same tokenization and stop rules); what differs
+on purpose: a prompt too long for the model is an error instead of being cut, a checkpoint's own generation settings
+(repetition penalty, sampling) are not applied, and log-softmax is float32 whatever the dtype.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt
 
+from . import inference
 from .explained_errors import first_line
 from .fingerprint import hash_template
 from .shared_base import SharedBase, token_ids
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from .inference.engine import Engine
+    from .inference.plain import PlainBatches
+    from .inference.score import Scored
 
 __all__ = ["CausalModel", "SharedBase"]
 
 TOKENIZER_INFINITY = 10**18
 """From here on a tokenizer's ``model_max_length`` means "not set"."""
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    """A prompt, or a prompt with one candidate, in tokens."""
-
-    index: int
-    """Position in the caller's list."""
-    ids: tuple[int, ...]
-    length: int
-    """How many of ``ids`` are the candidate; 0 for a prompt alone."""
+Tokens = tuple[int, ...]
 
 
 class CausalModel(Model):
@@ -49,10 +41,12 @@ class CausalModel(Model):
         adapter: what ``base.add_adapter`` returned; None is the base without adapters.
         weights: hash for the identity; by default the base's.
         tokenizer: renders and tokenizes; by default the base's. Its chat template is the prompt format.
-        batch_size: rows per forward pass, > 0.
+        batch_size: at most so many rows are written at a time, > 0; None is what suits the device.
+        truncate: whether prompts that are too long are cut from the left instead of being an error.
         details: further facts for the identity.
         answer_tokens: see ``Model.answer_tokens``.
         remark: see ``ModelIdentity.remark``.
+        notify: told in one line what a user should know.
     """
 
     def __init__(
@@ -63,10 +57,12 @@ class CausalModel(Model):
         adapter: str | None = None,
         weights: str | None = None,
         tokenizer: PreTrainedTokenizerBase | None = None,
-        batch_size: int,
+        batch_size: int | None = None,
+        truncate: bool = False,
         details: Mapping[str, str] | None = None,
         answer_tokens: int | None = None,
         remark: str | None = None,
+        notify: Callable[[str], None] = lambda line: None,
     ) -> None:
         import torch
         import transformers
@@ -75,6 +71,10 @@ class CausalModel(Model):
         self._adapter = adapter
         self._tokenizer = base.tokenizer if tokenizer is None else tokenizer
         self._batch_size = batch_size
+        self._truncate = truncate
+        self._notify = notify
+        self._engine: Engine | None = None
+        self._told: set[str] = set()
         self.chat = bool(self._tokenizer.chat_template)
         self.answer_tokens = answer_tokens
         self._end_ids = base.end_ids | token_ids(self._tokenizer.eos_token_id)
@@ -83,8 +83,10 @@ class CausalModel(Model):
             "directory": str(base.directory),
             "dtype": str(base.dtype).removeprefix("torch."),
             "device": str(base.device),
+            "engine": f"entailbench {inference.VERSION}",
             "torch": torch.__version__,
             "transformers": transformers.__version__,
+            **({"truncate": "left"} if truncate else {}),
         }
         self._identity = ModelIdentity(
             backend=backend,
@@ -117,154 +119,166 @@ class CausalModel(Model):
             ) from error
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
-        """Yields the answers, longest prompts first, a batch at a time; greedy unless ``decoding.temperature`` > 0.
+        """Yields each answer as soon as it is known; greedy unless ``decoding.temperature`` > 0.
 
         Sampling draws from the whole distribution at that temperature; a prompt's draw depends on the seed and its
         id only, so an interrupted run that goes on with other batches writes the same texts.
 
         Raises:
-            ModelError: a prompt with its answer would exceed the model's context, or memory ran out.
+            ModelError: a prompt with its answer would exceed the model's context or has a token that the model does
+                not know, the model computes NaN, or memory ran out.
         """
-        encoded = [_Encoded(i, self._encode(prompt.text), 0) for i, prompt in enumerate(prompts)]
-        for row in encoded:
-            self._check_length(prompts[row.index], len(row.ids), decoding.max_tokens, "tokens to be generated")
-        for batch in self._batches(encoded):
-            rows = [prompts[row.index] for row in batch]
-            for prompt, text in zip(rows, self._continue([row.ids for row in batch], rows, decoding), strict=True):
-                yield Answer(prompt.id, text)
+        from .inference.choosing import Choose, drawn, likeliest
+        from .inference.decode import Writing
+        from .inference.stopping import StopStrings
+
+        encoded = self._encode_all([prompt.text for prompt in prompts])
+        rows = [
+            self._fitting(prompt, tokens, decoding.max_tokens, "tokens to be generated")
+            for prompt, tokens in zip(prompts, encoded, strict=True)
+        ]
+        if not rows:
+            return
+        # A model may also spell its end token out in plain characters; lm-eval counts that as the end.
+        stops = StopStrings(self._tokenizer, [stop for stop in (*decoding.stop, self._tokenizer.eos_token) if stop])
+        choose: Choose = likeliest
+        if decoding.temperature > 0:
+            choose = drawn([prompt.id for prompt in prompts], decoding.temperature, decoding.seed)
+        writing = Writing(decoding.max_tokens, self._end_ids, stops, choose)
+        for number, written in self._computer(max(map(len, rows)) + decoding.max_tokens).write(rows, writing):
+            text = str(self._tokenizer.decode(written, skip_special_tokens=True))
+            yield Answer(prompts[number].id, stops.cut(text))
 
     def score(self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]) -> Iterator[CandidateScores]:
-        """Yields the log-probabilities of each prompt's candidates, longest first, as soon as a prompt is complete.
+        """Yields the log-probabilities of each prompt's candidates as soon as a prompt is complete.
 
         Prompt and candidate are tokenized together and split where the prompt's own tokens end, as lm-eval does.
 
         Raises:
-            ModelError: a prompt with its candidate exceeds the model's context, a candidate has no tokens of its
-                own, or memory ran out.
+            ModelError: a prompt with its candidate exceeds the model's context or has a token that the model does
+                not know, a candidate has no tokens of its own, the model computes NaN, or memory ran out.
         """
-        encoded = []
-        for index, (prompt, texts) in enumerate(zip(prompts, candidates, strict=True)):
-            for text in texts:
-                context, continuation = self._encode_pair(prompt.text, text)
-                if not continuation:
-                    raise ModelError(f"prompt {prompt.id!r}: the candidate {text!r} adds no token to the prompt")
-                # The last token is only predicted, never read: it takes no room in the context.
-                self._check_length(prompt, len(context), len(continuation) - 1, "tokens of a candidate")
-                encoded.append(_Encoded(index, context + continuation, len(continuation)))
-        order = {id(row): position for position, row in enumerate(encoded)}
-        results: dict[int, dict[int, tuple[float, bool]]] = {index: {} for index in range(len(prompts))}
+        wanted, place_in_prompt = [], []
         for index, texts in enumerate(candidates):
             if not texts:
                 yield CandidateScores(prompts[index].id, (), ())
-        for batch in self._batches(encoded):
-            for row, result in zip(batch, self._log_probabilities(batch), strict=True):
-                done = results[row.index]
-                done[order[id(row)]] = result
-                if len(done) == len(candidates[row.index]):
-                    in_order = [done[position] for position in sorted(done)]
-                    yield CandidateScores(
-                        prompts[row.index].id,
-                        logprobs=tuple(logprob for logprob, _ in in_order),
-                        greedy=tuple(greedy for _, greedy in in_order),
-                    )
+        for each, place in self._encode_pairs(prompts, candidates):
+            wanted.append(each)
+            place_in_prompt.append(place)
+        if not wanted:
+            return
+        results: dict[int, dict[int, tuple[float, bool]]] = {index: {} for index in range(len(prompts))}
+        longest = max(len(each.context) + len(each.continuation) for each in wanted)
+        for number, logprob, greedy in self._computer(longest).score(wanted):
+            index = wanted[number].prompt
+            done = results[index]
+            done[place_in_prompt[number]] = (logprob, greedy)
+            if len(done) == len(candidates[index]):
+                in_order = [done[place] for place in sorted(done)]
+                yield CandidateScores(
+                    prompts[index].id,
+                    logprobs=tuple(logprob for logprob, _ in in_order),
+                    greedy=tuple(greedy for _, greedy in in_order),
+                )
 
-    def _encode(self, text: str) -> tuple[int, ...]:
-        """Tokens of a whole prompt text.
+    def close(self) -> None:
+        """Lets go of the weights; the base is closed by who made it."""
+        self._engine = None
+
+    def _computer(self, longest: int) -> Engine | PlainBatches:
+        """What computes rows of so many tokens: the engine, or where it cannot, plain batched transformers."""
+        from .inference.engine import Engine
+        from .inference.plain import PlainBatches
+
+        if self._engine is None:
+            self._engine = Engine(self._base, self._adapter, rows=self._batch_size, notify=self._notify)
+        problem = self._engine.problem(longest)
+        if problem is None:
+            return self._engine
+        if problem not in self._told:
+            self._told.add(problem)
+            kind = type(self._base.model).__name__
+            self._notify(f"{kind} goes through plain transformers batches, not through our engine: {problem}")
+            details = {**self._identity.details, "engine": f"transformers ({problem})"}
+            self._identity = replace(self._identity, details=details)
+        return PlainBatches(self._base, self._adapter, pad=self._pad_id(), rows=self._batch_size)
+
+    def _encode_all(self, texts: Sequence[str]) -> list[Tokens]:
+        """Tokens of whole texts, each different one tokenized once.
 
         A chat template writes the special tokens itself. Plain text gets those that the tokenizer adds on its own,
         unless it already begins with one.
         """
         begin = self._tokenizer.bos_token
-        special = not self.chat and not (begin and text.startswith(begin))
-        return tuple(self._tokenizer.encode(text, add_special_tokens=special))
+        done: dict[str, Tokens] = {}
+        for special in (False, True):
+            group = [
+                text
+                for text in dict.fromkeys(texts)
+                if (not self.chat and not (begin and text.startswith(begin))) is special
+            ]
+            if group:
+                ids = self._tokenizer(group, add_special_tokens=special, return_attention_mask=False)["input_ids"]
+                done.update(zip(group, map(tuple, ids), strict=True))
+        return [done[text] for text in texts]
 
-    def _encode_pair(self, context: str, continuation: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _encode_pairs(
+        self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[Scored, int]]:
+        """Each candidate of each prompt in tokens, and its place among the prompt's."""
+        from .inference.score import Scored
+
         # Spaces and line ends at the prompt's end are counted to what follows, as lm-eval does.
-        stripped = context.rstrip()
-        if not stripped:
-            begin = self._tokenizer.bos_token_id
-            start = self._tokenizer.eos_token_id if begin is None else begin
-            tokens = tuple(self._tokenizer.encode(context + continuation, add_special_tokens=False))
-            if start is None or tokens[:1] == (start,):
-                return tokens[:1], tokens[1:]
-            return (start,), tokens
-        inner = self._encode(stripped)
-        return inner, self._encode(context + continuation)[len(inner) :]
+        contexts = [prompt.text.rstrip() for prompt in prompts]
+        inner = self._encode_all(contexts)
+        whole = iter(
+            self._encode_all([p.text + text for p, texts in zip(prompts, candidates, strict=True) for text in texts])
+        )
+        for index, (prompt, texts) in enumerate(zip(prompts, candidates, strict=True)):
+            for place, text in enumerate(texts):
+                tokens = next(whole)
+                if contexts[index]:
+                    context, continuation = inner[index], tokens[len(inner[index]) :]
+                else:
+                    context, continuation = self._after_nothing(prompt.text + text)
+                if not continuation:
+                    raise ModelError(f"prompt {prompt.id!r}: the candidate {text!r} adds no token to the prompt")
+                # The last token is only predicted, never read: it takes no room in the context.
+                context = self._fitting(prompt, context, len(continuation) - 1, "tokens of a candidate")
+                self._check_known(prompt, continuation)
+                yield Scored(index, context, continuation), place
 
-    def _check_length(self, prompt: Prompt, length: int, further: int, what: str) -> None:
-        if length + further > self._limit:
+    def _after_nothing(self, text: str) -> tuple[Tokens, Tokens]:
+        """A start token and the tokens of a text without a prompt before it."""
+        begin = self._tokenizer.bos_token_id
+        start = self._tokenizer.eos_token_id if begin is None else begin
+        tokens = tuple(self._tokenizer.encode(text, add_special_tokens=False))
+        if start is None or tokens[:1] == (start,):
+            return tokens[:1], tokens[1:]
+        return (start,), tokens
+
+    def _fitting(self, prompt: Prompt, tokens: Tokens, further: int, what: str) -> Tokens:
+        """The prompt's tokens if there is room for so many more, or as many of the last ones as there is room for."""
+        self._check_known(prompt, tokens)
+        if len(tokens) + further <= self._limit:
+            return tokens
+        if self._truncate and further < self._limit:
+            return tokens[len(tokens) + further - self._limit :]
+        hint = "" if self._truncate else '; truncate = "left" would cut the prompt'
+        raise ModelError(
+            f"prompt {prompt.id!r} has {len(tokens)} tokens; with {further} {what} that exceeds the model's context of "
+            f"{self._limit} tokens ({self._base.directory}){hint}"
+        )
+
+    def _check_known(self, prompt: Prompt, tokens: Tokens) -> None:
+        if not tokens:
+            raise ModelError(f"prompt {prompt.id!r} has no tokens")
+        known = self._base.known_tokens
+        if max(tokens) >= known:
             raise ModelError(
-                f"prompt {prompt.id!r} has {length} tokens; with {further} {what} that exceeds the model's context of "
-                f"{self._limit} tokens ({self._base.directory})"
+                f"prompt {prompt.id!r} has the token {self._tokenizer.decode([max(tokens)])!r}, number {max(tokens)}, "
+                f"but the embedding of {self._base.directory} has {known} rows: the tokenizer is not this model's"
             )
-
-    def _batches(self, rows: Sequence[_Encoded]) -> Iterator[list[_Encoded]]:
-        """Batches of similar length, longest first: what does not fit in memory fails at once, not at the end."""
-        ordered = sorted(rows, key=lambda row: -len(row.ids))
-        for start in range(0, len(ordered), self._batch_size):
-            yield ordered[start : start + self._batch_size]
-
-    def _continue(self, ids: Sequence[tuple[int, ...]], prompts: Sequence[Prompt], decoding: Decoding) -> list[str]:
-        import torch
-        from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
-
-        width = max(map(len, ids))
-        pad = self._pad_id()
-        tokens = torch.tensor([[pad] * (width - len(row)) + list(row) for row in ids], device=self._base.device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=self._base.device)
-        # A model may also spell its end token out in plain characters; lm-eval counts that as the end.
-        end_text = self._tokenizer.eos_token
-        stops = [stop for stop in (*decoding.stop, end_text) if stop]
-        processors = [_gumbel_sampling(prompts, decoding)] if decoding.temperature > 0 else []
-        settings = GenerationConfig(  # type: ignore[no-untyped-call]
-            do_sample=False,
-            max_new_tokens=decoding.max_tokens,
-            eos_token_id=sorted(self._end_ids) or None,
-            pad_token_id=pad,
-            use_cache=True,
-        )
-        with self._base.using(self._adapter) as model, _memory_errors(self._batch_size):
-            generate: Callable[..., torch.Tensor] = model.generate  # type: ignore[assignment]
-            output = generate(
-                input_ids=tokens,
-                attention_mask=mask,
-                generation_config=settings,
-                logits_processor=LogitsProcessorList(processors),
-                stopping_criteria=StoppingCriteriaList([_stop_rows(self._tokenizer, stops, width)] if stops else []),
-            )
-        return [self._text(row[width:], stops) for row in output.tolist()]
-
-    def _text(self, generated: list[int], stops: Sequence[str]) -> str:
-        end = next((i for i, token in enumerate(generated) if token in self._end_ids), len(generated))
-        text = str(self._tokenizer.decode(generated[:end], skip_special_tokens=True))
-        for stop in stops:
-            text = text.split(stop, 1)[0]
-        return text
-
-    def _log_probabilities(self, batch: Sequence[_Encoded]) -> list[tuple[float, bool]]:
-        """(log-probability of the candidate, whether each of its tokens is the likeliest) for each row."""
-        import torch
-
-        width = max(len(row.ids) - 1 for row in batch)
-        pad = self._pad_id()
-        # Padding on the right needs no mask: with causal attention no token sees what follows it.
-        inputs = torch.tensor(
-            [list(row.ids[:-1]) + [pad] * (width - len(row.ids) + 1) for row in batch], device=self._base.device
-        )
-        with self._base.using(self._adapter) as model, _memory_errors(self._batch_size), torch.inference_mode():
-            logits = model(input_ids=inputs, use_cache=False).logits
-            results = []
-            for row, row_logits in zip(batch, logits, strict=True):
-                end = len(row.ids) - 1
-                predicted = torch.log_softmax(row_logits[end - row.length : end].float(), dim=-1)
-                target = torch.tensor(row.ids[-row.length :], device=predicted.device)
-                logprob = float(predicted.gather(1, target[:, None]).sum())
-                if logprob != logprob:
-                    raise ModelError(
-                        f'{self._base.directory} computes NaN in {self._base.dtype}; use dtype = "float32"'
-                    )
-                results.append((logprob, bool((predicted.argmax(dim=-1) == target).all())))
-        return results
 
     def _pad_id(self) -> int:
         pad = self._tokenizer.pad_token_id
@@ -281,54 +295,3 @@ def _context_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
         if value is not None:
             return int(value)
     return int(min(tokenizer.model_max_length or TOKENIZER_INFINITY, TOKENIZER_INFINITY))
-
-
-def _stop_rows(tokenizer: PreTrainedTokenizerBase, stops: Sequence[str], prompt_width: int) -> Any:
-    """A stopping criterion that ends each row at its own first stop string.
-
-    Only the tail that can newly hold a stop string is decoded: a token has at least one byte, and a few more
-    make up for a character cut in two at the tail's start.
-    """
-    import torch
-    from transformers import StoppingCriteria
-
-    tail = max(len(stop.encode()) for stop in stops) + 4
-
-    class StopStrings(StoppingCriteria):
-        def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
-            texts = tokenizer.batch_decode(input_ids[:, prompt_width:][:, -tail:])
-            done = [any(stop in text for stop in stops) for text in texts]
-            return torch.tensor(done, device=input_ids.device)
-
-    return StopStrings()
-
-
-def _gumbel_sampling(prompts: Sequence[Prompt], decoding: Decoding) -> Callable[[Any, Any], Any]:
-    """A logits processor after which the greedy choice is a draw from softmax(logits / temperature).
-
-    The Gumbel-max trick (Maddison et al. 2014, "A* Sampling"), with a random stream for each prompt.
-    """
-    import torch
-
-    generators = []
-    for prompt in prompts:
-        digest = hashlib.sha256(f"{decoding.seed}\0{prompt.id}".encode()).digest()
-        generators.append(torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True)))
-
-    def process(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        uniform = torch.stack(
-            [torch.rand(scores.shape[1], generator=each, dtype=torch.float64) for each in generators]
-        ).clamp_min(1e-300)
-        return scores / decoding.temperature - torch.log(-torch.log(uniform)).to(scores.device, scores.dtype)
-
-    return process
-
-
-@contextlib.contextmanager
-def _memory_errors(batch_size: int) -> Iterator[None]:
-    import torch
-
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelError(f"out of memory at batch_size = {batch_size}; lower the model's batch_size") from error

@@ -32,7 +32,7 @@ class HfBackend(Backend):
         yield from pretrained_problems(options.pretrained, context)
         if options.adapter is not None:
             yield from adapter_problems(context.path(options.adapter))
-        if options.batch_size < 1:
+        if options.batch_size is not None and options.batch_size < 1:
             yield f"batch_size = {options.batch_size}: it must be at least 1"
         yield from device_problems(options.device)
         yield from _record_problems(options, context)
@@ -86,9 +86,11 @@ class HfBackend(Backend):
             weights=weights,
             tokenizer=tokenizer,
             batch_size=options.batch_size,
+            truncate=options.truncate == "left",
             details=details,
             answer_tokens=record.answer_tokens if record else None,
             remark=remark,
+            notify=context.notify,
         )
 
     def export(self, options: HfOptions, context: OpenContext, format: str, out: Path) -> None:

@@ -39,8 +39,10 @@ class HfOptions:
     """``auto``: float32 on a CPU, bfloat16 on a GPU that has it, else float16."""
     device: str = "auto"
     """``auto`` (a CUDA GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
-    batch_size: int = 16
-    """Rows per forward pass, > 0."""
+    batch_size: int | None = None
+    """Rows being written at a time, at most, > 0; without it what suits the device and fits in memory."""
+    truncate: Literal["no", "left"] = "no"
+    """``left``: a prompt too long for the model is cut at its beginning instead of being an error."""
     allow_other_prompt: bool = False
     """Whether a model that records its training prompt (``entailbench.json``) may be prompted otherwise."""
     trust_remote_code: bool = False

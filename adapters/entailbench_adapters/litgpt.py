@@ -127,9 +127,11 @@ class LitgptBackend(Backend):
             weights=weights,
             tokenizer=tokenizer,
             batch_size=batch_size,
+            truncate=options.truncate == "left",
             details=details,
             answer_tokens=checkpoint.record.answer_tokens if checkpoint.record else None,
             remark=remark,
+            notify=context.notify,
         )
 
     def export(

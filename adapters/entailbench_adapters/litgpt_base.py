@@ -34,7 +34,9 @@ class LitgptOptions:
     device: str = "auto"
     """As for ``hf``. A LoRA runs where its base is."""
     batch_size: int | None = None
-    """Rows per forward pass, > 0; without it the base's, or 16."""
+    """Rows being written at a time, at most, > 0; without it the base's, or what suits the device."""
+    truncate: Literal["no", "left"] = "no"
+    """As for ``hf``."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def full_options(checkpoint: Checkpoint, options: LitgptOptions, context: OpenCo
         pretrained=str(hf_directory(checkpoint, context.home, context.notify).absolute()),
         dtype=options.dtype,
         device=options.device,
-        batch_size=options.batch_size or HfOptions.batch_size,
+        batch_size=options.batch_size,
     )
 
 

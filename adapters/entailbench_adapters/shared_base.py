@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from entailbench import ModelError
 
@@ -93,6 +93,21 @@ class SharedBase:
             what = "lacks" if expected - found else "has, for no layer of the model,"
             more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             raise ModelError(f"it {what} {wrong[0]}{more}")
+
+    @property
+    def adapters(self) -> int:
+        """How many were put on the model, failed ones counted: it changes whenever the model's layers may have."""
+        return self._made
+
+    @property
+    def known_tokens(self) -> int:
+        """Rows of the embedding: tokens with this number or a higher one cannot be read."""
+        embedding: Any = self.model.get_input_embeddings()
+        return int(embedding.weight.shape[0])
+
+    def unsound(self) -> ModelError:
+        """What to raise when the model computes NaN."""
+        return ModelError(f'{self.directory} computes NaN in {self.dtype}; use dtype = "float32"')
 
     @contextlib.contextmanager
     def using(self, adapter_id: str | None) -> Iterator[PreTrainedModel]:

@@ -68,7 +68,7 @@ def lm_eval_scores(lm: Any, prompts: Sequence[Prompt], candidates: Sequence[str]
 
 def assert_same_scores(ours: Sequence[Sequence[tuple]], theirs: Sequence[Sequence[tuple]]) -> None:
     for our_row, their_row in zip(ours, theirs, strict=True):
-        assert [logprob for logprob, _ in our_row] == pytest.approx([lp for lp, _ in their_row], abs=1e-4)
+        assert [logprob for logprob, _ in our_row] == pytest.approx([lp for lp, _ in their_row], abs=2e-4)
         assert [greedy for _, greedy in our_row] == [greedy for _, greedy in their_row]
 
 

@@ -67,6 +67,7 @@ def pack(
     sharing: Sharing = "tree",
     budget: int,
     tree_tokens: int = TREE_TOKENS,
+    shortest: int = SHORTEST_SHARED,
 ) -> list[Pack]:
     """Lays out the samples of one optimizer step.
 
@@ -77,6 +78,7 @@ def pack(
             samples begin with together, wherever that is worth it).
         budget: tokens that a pack may have; a longer sample gets a pack of its own.
         tree_tokens: tokens that may stand under one root; a pack may hold several trees.
+        shortest: tokens that make a branch; see ``SHORTEST_SHARED``.
 
     Returns:
         As few packs as a simple rule finds, of about the same size. The same arguments give the same packs.
@@ -97,7 +99,7 @@ def pack(
     else:
         # Neighbours in this order have the longest beginnings in common.
         order = sorted(range(len(inputs)), key=inputs.__getitem__)
-        trees = _with_sharing(order, inputs, min(budget, tree_tokens), deep=sharing == "tree")
+        trees = _with_sharing(order, inputs, min(budget, tree_tokens), deep=sharing == "tree", shortest=shortest)
         layouts = _joined(trees, budget)
     return [_lay_out(layout, samples, inputs, weights) for layout in layouts]
 
@@ -156,14 +158,14 @@ def _without_sharing(inputs: Sequence[tuple[int, ...]], budget: int) -> list[lis
 
 
 def _with_sharing(
-    order: Sequence[int], inputs: Sequence[tuple[int, ...]], budget: int, *, deep: bool
+    order: Sequence[int], inputs: Sequence[tuple[int, ...]], budget: int, *, deep: bool, shortest: int
 ) -> list[list[_Segment]]:
     """Consecutive samples of ``order``, as many as fit into each pack."""
     common = [_common(inputs[a], inputs[b]) for a, b in pairwise(order)]
     lengths = [len(inputs[number]) for number in order]
 
     def layout(first: int, last: int) -> list[_Segment]:
-        return _branches(first, last, 0, order, common, lengths, deep)
+        return _branches(first, last, 0, order, common, lengths, deep, shortest)
 
     # What samples add to the tree of those before them if every common token is shared, summed up; short beginnings
     # are not, so a tree has this many tokens or a few more.
@@ -215,9 +217,10 @@ def _branches(
     common: Sequence[int],
     lengths: Sequence[int],
     deep: bool,
+    shortest: int,
 ) -> list[_Segment]:
     """The subtrees of ``order[first:last]``, whose first ``depth`` tokens are laid out already."""
-    breaks = [place for place in range(first, last - 1) if common[place] < depth + SHORTEST_SHARED]
+    breaks = [place for place in range(first, last - 1) if common[place] < depth + shortest]
     if not deep and (depth or breaks):
         breaks = list(range(first, last - 1))
     segments = []
@@ -226,7 +229,7 @@ def _branches(
         members = tuple(order[start:stop])
         if stop - start > 1:
             shared = min(common[start : stop - 1])
-            children = _branches(start, stop, shared, order, common, lengths, deep)
+            children = _branches(start, stop, shared, order, common, lengths, deep, shortest)
             segments.append(_Segment(members, depth, shared, tuple(children)))
         elif lengths[start] > depth:
             segments.append(_Segment(members, depth, lengths[start]))
