@@ -10,11 +10,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 .PHONY: demo test browser soak lint clean
 
-demo: $(STAMP)  ## Install, fetch a small model, train a short adapter, compare it with its base
+demo: $(STAMP)  ## Install, fetch a small model, compare it with the adapter that comes with it, train a short one
 	@mkdir -p demo
 	cd demo && ../$(BIN)/entailbench finetune quick --overwrite
 	cd demo && ../$(BIN)/entailbench models show quick
-	cd demo && ../$(BIN)/entailbench run --models base,quick --limit 60
+	cd demo && ../$(BIN)/entailbench run --models base,lora --limit 150
 	@echo
 	@echo "Next: ask your own model the same questions: $(BIN)/entailbench init, then edit entailbench.toml (README.md, \"Your own models\")."
 

@@ -185,7 +185,9 @@ def training_figures(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ("tokens", ("trained_tokens", "tokens", "sample_tokens")),
     ):
         if (value := fact(lineage, *names)) is not None:
-            yield what, number(value)
+            planned = fact(lineage, "planned_steps") if names == ("steps",) else None
+            stopped = planned is not None and planned != value
+            yield what, number(value) + (f" of {number(planned)} planned" if stopped else "")
     if taken := wall_time(lineage):
         yield "wall time", taken
     if memory := peak_memory(lineage):

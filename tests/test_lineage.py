@@ -93,6 +93,14 @@ def test_all_of_it_for_people() -> None:
     assert found["made with"]["versions"] == "entailbench 0.1.0, torch 2.13.0"
 
 
+def test_a_training_that_was_stopped_says_of_how_many_steps() -> None:
+    def steps(**facts: int) -> str:
+        return told({**FULL, "facts": {**FULL["facts"], **facts}})["training"]["optimizer steps"]
+
+    assert (steps(), steps(planned_steps=3)) == ("3", "3")
+    assert steps(planned_steps=1535) == "3 of 1,535 planned"
+
+
 @pytest.mark.parametrize("key", sorted(FULL))
 def test_whatever_is_missing_is_left_out(key: str) -> None:
     without = {name: value for name, value in FULL.items() if name != key}
