@@ -151,6 +151,23 @@ def test_the_reason_says_which_step_and_why(text: str, complaint: str) -> None:
     assert complaint in result.reason
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cal, if Cal knave: Ann knave, Bob knave, false",
+        "if Cal knave: Cal; Ann knave, Bob knave, false",
+        "if Cal knave: Ann knave, Bob knave, false; Cal",
+        "if Cal: Ann knave, Bob knave, false",
+    ],
+)
+def test_a_name_alone_says_nothing(text: str) -> None:
+    question = Not(Knight("Cal"))
+    assert check(ISLAND, question, "if Cal knave: Ann knave, Bob knave, false").truth == CONTRADICTION
+    result = check(ISLAND, question, text)
+    assert result.truth is None
+    assert "'Cal' is not of the form 'A knight' or 'A knave'" in result.reason
+
+
 def test_names_that_look_like_the_language_stand_in_quotes() -> None:
     people = ("if", "7", "Ann > Bob", 'the "boss"', "Ann  Lee", "Ann", "or knave")
     puzzle = reading(Signature(groups=(people,), places=7), *(Before(a, b) for a, b in pairwise(people)))

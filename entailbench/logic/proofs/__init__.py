@@ -8,8 +8,7 @@ before; what it means for a question is read off the chains. ``Zoe < Max < Cal``
 before all others is ``Cal > all``; ``Max 2`` and ``Max -2`` repeat what a premise says of Max's place, from either end.
 ``Cal = Cal`` answers a question about one thing twice; ``yes`` or ``no`` alone, any other that needs no premise.
 
-Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before. A name
-alone says whose words are looked at, and proves nothing: ``Cal, Ann knave``.
+Knights and knaves: ``Ann knave, Bob knight``, each following from one premise and what was said before.
 
 Grids: ``tea 2, milk not 3``: tea is at place 2, milk is not at place 3. Each follows from one premise, or from
 one group ("one of the drinks must be at place 2, and none of the others can be"), and what was said before. That

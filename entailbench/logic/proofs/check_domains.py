@@ -223,8 +223,6 @@ class _Domains(Known[Literal]):
             names = [token.value for token in found[::2] if token.kind == "name"]
             if len(names) == len(found[::2]) and (self.groups or len(set(names)) == 1):
                 return [Identity(a, b) for a, b in pairwise(names) if a != b]
-        if len(found) == 1 and found[0].kind == "name" and not self.groups:
-            return []
         value = self._value(found)
         if value is None:
             shown = " ".join(token.value for token in found[:12])

@@ -13,10 +13,6 @@ what stands there already, and mostly from the fact that was written last:
 5. Where all is followed up and somebody is not known, a case is supposed: first that the answer is yes, then that the
    first person who is not known, in the order of the statements, is a knight.
 
-Where speakers are named, each statement that is looked at is announced by the first whom it names, mostly its speaker:
-``if Ann knight: Ann, Bob knave; Bob, Cal knight`` follows up Ann, then Bob. So it says of each statement that is
-about the person and not only about people who are known, whether it forces anybody: ``Dan;`` where it does not.
-
 The text ends as soon as the question is answered for certain, or two models answer it differently. One model for each
 answer is enough: another case ends as soon as it gives an answer that a model gave.
 """
@@ -36,14 +32,13 @@ from entailbench.logic.working.domain_statements import Known, Statement, statem
 __all__ = ["work_domains"]
 
 
-def work_domains(reading: Reading, formula: Formula, limit: int = LIMIT, *, speakers: bool = False) -> str:
+def work_domains(reading: Reading, formula: Formula, limit: int = LIMIT) -> str:
     """The worked proof of a question about knights and knaves; about a grid, the minimal one.
 
     Args:
         reading: of people alone, or of groups alone.
         formula: what is asked.
         limit: how many steps of search are allowed; each takes some microseconds.
-        speakers: whether to name the speaker of every statement that is looked at: twice as long, in smaller steps.
 
     Raises:
         Inconsistent: no model fits the premises.
@@ -53,14 +48,14 @@ def work_domains(reading: Reading, formula: Formula, limit: int = LIMIT, *, spea
     if require_in_scope(reading, formula) != "knights":
         return decide(reading, formula, limit).proof.text
     island = _Island(reading, formula, limit)
-    walk = _Walk(island, speakers)
+    walk = _Walk(island)
     try:
         walk.everything()
         if not walk.witnesses and not island.consistent(Known(), range(len(island.names))):
-            decide(reading, formula, limit)
+            decide(reading, formula, limit)  # Raises Inconsistent, which names the premises that contradict each other.
             raise RuntimeError("a model was found by one search and not by another")
     except RecursionError:
-        raise TooHard(limit) from None
+        raise TooHard(limit) from None  # Cases nest too deeply.
     if walk.text:
         return walk.text
     value = island.question.value(Known())
@@ -130,19 +125,18 @@ class _Island:
 class _Walk:
     """One proof while it is written."""
 
-    def __init__(self, island: _Island, speakers: bool) -> None:
+    def __init__(self, island: _Island) -> None:
         self.island = island
-        self.speakers = speakers
         self.text = ""
         self.witnesses: set[bool] = set()
         """Answers that a model gives."""
         self._newest = -1
-        """Whose fact stands last in the text; nobody's where something else does."""
+        """Whose fact stands last in the text; nobody's after the end of a case."""
         self._supposed = False
         """Whether a supposition stands last."""
 
     def everything(self) -> None:
-        """Write the proof, or anything where the premises contradict each other."""
+        """Write the proof: nothing if it needs no premise, anything if the premises contradict each other."""
         known, pending = Known(), list[int]()
         if not all(said.possible(known) for said in self.island.statements):
             return
@@ -167,38 +161,45 @@ class _Walk:
             pending: who of them was not followed up, the newest last.
             top: whether it is the whole proof, which ends without a word where the question is answered for certain.
         """
-        island = self.island
         while True:
-            while pending:
-                followed = pending.pop()
-                if self._newest != followed:
-                    self._fact(followed, bool(known.knights >> followed & 1), "; ")
-                separator = "; "
-                for said in island.about[followed]:
-                    if self.speakers and said.mask & ~known.who:
-                        self._write(self.island.names[said.about[0]], "; ")
-                        self._newest, self._supposed, separator = -1, False, ", "
-                    for person, knight in said.forced(known):
-                        self._fact(person, knight, separator)
-                        separator = ", "
-                        known = known.take(person, knight)
-                        pending.append(person)
-                        ended = self._ended(known, person, top)
-                        if ended is not None:
-                            return ended
-            person, knight = island.supposition(known)
+            known, ended = self._follow_up(known, pending, top)
+            if ended is not None:
+                return ended
+            person, knight = self.island.supposition(known)
             self._fact(person, knight, "; ", "if ")
             supposed = known.take(person, knight)
-            ended = self._ended(supposed, person) or self._case(supposed, [person])
+            within = self._ended(supposed, person) or self._case(supposed, [person])
             if len(self.witnesses) == 2:
+                return within
+            # The supposed case is dealt with, so the opposite holds in this one from here on.
+            known, pending = known.take(person, not knight), [person]
+            if self.island.question.value(known) not in self.witnesses:  # Else this case ends at once.
+                self._fact(person, not knight, "; ", "" if within == "false" else "else ")
+            ended = self._ended(known, person, top)
+            if ended is not None:
                 return ended
-            known = known.take(person, not knight)
-            if island.question.value(known) not in self.witnesses:
-                self._fact(person, not knight, "; ", "" if ended == "false" else "else ")
-            over = self._ended(known, person, top)
-            if over is not None:
-                return over
-            pending = [person]
+
+    def _follow_up(self, known: Known, pending: list[int], top: bool) -> tuple[Known, str | None]:
+        """Write what the pending facts lead to, the newest first, until nothing is left or the case ends.
+
+        Returns:
+            What is known then, and how the case ended, if it did.
+        """
+        while pending:
+            followed = pending.pop()
+            if self._newest != followed:
+                self._fact(followed, bool(known.knights >> followed & 1), "; ")
+            separator = "; "
+            for said in self.island.about[followed]:
+                for person, knight in said.forced(known):
+                    self._fact(person, knight, separator)
+                    separator = ", "
+                    known = known.take(person, knight)
+                    pending.append(person)
+                    ended = self._ended(known, person, top)
+                    if ended is not None:
+                        return known, ended
+        return known, None
 
     def _ended(self, known: Known, newest: int, top: bool = False) -> str | None:
         """Write the end of a case, if the newest fact brings it, and say how it ended."""
@@ -224,6 +225,7 @@ class _Walk:
         return word
 
     def _write(self, words: str, separator: str) -> None:
+        """Add to the text; after a supposition stands a colon, whatever the separator."""
         self.text += (": " if self._supposed else separator if self.text else "") + words
 
 
