@@ -146,7 +146,8 @@ class TestLikeLmEval:
         prompts = prompts_for(model, ["<|endoftext|>The cat sat", "The cat sat", "", " \n"])
         ours = scores(model, prompts[:3], [CANDIDATES] * 3)
         assert_same_scores(ours, lm_eval_scores(lm, prompts[:3], CANDIDATES))
-        assert ours[0] == ours[1]
+        # The same tokens; where in a pass they stand may round the last bits otherwise.
+        assert_same_scores(ours[:1], ours[1:2])
         assert all(logprob < 0 for logprob, _ in scores(model, prompts[3:], [CANDIDATES])[0])
         decoding = Decoding(max_tokens=8)
         assert answers(model, prompts[:2], decoding) == lm_eval_answers(lm, prompts[:2], decoding)
