@@ -163,9 +163,9 @@ def _walks(facts: _Facts, formula: Formula) -> list[Section]:
             return []
     sections = []
     for person, sign in starts:
-        if unsettled():
-            chains = _walk(facts.pairs, person, sign, relation, unsettled)
-            sections.append([facts.chain(chain, sign) for chain in chains])
+        # Nothing is walked, and nothing said, once the question is settled.
+        chains = _walk(facts.pairs, person, sign, relation, unsettled)
+        sections.append([facts.chain(chain, sign) for chain in chains])
     return sections
 
 
