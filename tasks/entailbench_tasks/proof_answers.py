@@ -16,12 +16,13 @@ __all__ = ["LONGEST_PROOF", "ProofAnswer", "read_proof_answer"]
 LONGEST_PROOF = 20_000
 """Characters; a longer line is no proof. The longest of ten thousand generated puzzles has some two thousand."""
 
-TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[<>=,;:]|[^\s<>=,;:"]+|"')
+TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[<>=,;:?]|[^\s<>=,;:?"]+|"')
 NAME_WORD = re.compile(r"[^\W\d_](?:[\w'’&/+.-]*\w)?")
+SIGNS = ("<", ">", "=", "?")
 LONGEST_NAME = 6
 """Words."""
 
-KEYWORDS = frozenset({"all", "if", "else", "or", "not", "false", "yes", "no", "knight", "knave"})
+KEYWORDS = frozenset({"all", "if", "else", "or", "not", "false", "yes", "no", "knight", "knave", "none"})
 TALK = frozenset(
     """a about again all almost also although always am an and answer answers any are as assume assuming at barely
     be because been believe both but by can cannot case certainly claim clue clues conclude concluded conclusion
@@ -51,7 +52,7 @@ def read_proof_answer(line: str) -> ProofAnswer | None:
     """One line as a proof and its label; None for whatever else it may be.
 
     After the last colon stands one of the two labels and nothing else. Before it stand chains (``A > B``, ``A = B``)
-    and facts (``A knight``, ``A 2``, ``A not 2``), at least one; cases (``if A > B: …, false; …``) are brought to
+    and facts (``A knight``, ``A 2``, ``A not 2``), at least one, and what says only what is left open (``A ? B``); cases (``if A > B: …, false; …``) are brought to
     an end. A sentence about a chain is not of that form, and neither is a label that hangs on a condition.
     """
     proof, colon, said = line.rpartition(":")
@@ -95,15 +96,20 @@ def _has_form(tokens: Sequence[str]) -> bool:
 
 def _says_something(words: Sequence[str]) -> bool:
     """Whether it is a chain or a fact."""
-    if {"<", ">", "="} & {*words}:
+    signs = [word for word in words if word in SIGNS]
+    if signs:
         parts: list[list[str]] = [[]]
         for word in words:
-            if word in ("<", ">", "="):
+            if word in SIGNS:
                 parts.append([])
             else:
                 parts[-1].append(word)
         if len(parts) == 2 and ["all"] in parts:
             parts.remove(["all"])
+        elif len(parts) == 2 and parts[1] == ["none"]:
+            parts.pop()
+        elif "?" in signs and len(parts) > 2:
+            return False
         return all(map(_is_name, parts))
     if words[-1:] in (["knight"], ["knave"]):
         return _is_name(words[:-1])

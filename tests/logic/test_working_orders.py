@@ -47,23 +47,23 @@ FORK_SAID = "Ann > Bob > Dan, Cem > Bob, Ann > Eve"
     [
         pytest.param(FORK, Before("Ann", "Dan"), f"{FORK_SAID}; Ann > Bob > Dan", id="yes, as soon as met"),
         pytest.param(FORK, Before("Ann", "Eve"), f"{FORK_SAID}; Ann > Bob > Dan, Ann > Eve", id="deepest first"),
-        pytest.param(FORK, Before("Dan", "Cem"), f"{FORK_SAID}; Cem > Bob > Dan", id="no, from the other end"),
+        pytest.param(FORK, Before("Dan", "Cem"), f"{FORK_SAID}; Dan > none; Cem > Bob > Dan", id="no, from the other end"),
         pytest.param(
             FORK,
             Before("Eve", "Dan"),
-            f"{FORK_SAID}; Ann > Cem > Bob > Eve > Dan or Ann > Cem > Bob > Dan > Eve",
+            f"{FORK_SAID}; Eve > none; Dan > none; Eve ? Dan",
             id="open, nobody after either",
         ),
         pytest.param(
             FORK,
             Before("Eve", "Bob"),
-            f"{FORK_SAID}; Bob > Dan; Ann > Cem > Eve > Bob > Dan or Ann > Cem > Bob > Eve > Dan",
-            id="open, in the order of mention",
+            f"{FORK_SAID}; Eve > none; Bob > Dan; Eve ? Bob",
+            id="open, somebody after one",
         ),
         pytest.param(
             FORK,
             At("Ann", 1),
-            f"{FORK_SAID}; Ann > Bob > Dan, Ann > Eve; Ann > Cem > Bob > Dan > Eve or Cem > Ann > Bob > Dan > Eve",
+            f"{FORK_SAID}; Ann < none; Ann > Bob > Dan, Ann > Eve; Ann ? Cem",
             id="perhaps the first",
         ),
         pytest.param(FORK, At("Bob", 1), f"{FORK_SAID}; Bob < Ann", id="not the first"),
@@ -71,7 +71,7 @@ FORK_SAID = "Ann > Bob > Dan, Cem > Bob, Ann > Eve"
         pytest.param(
             FORK,
             At("Dan", -1),
-            f"{FORK_SAID}; Dan < Bob < Ann, Bob < Cem; Ann > Cem > Bob > Eve > Dan or Ann > Cem > Bob > Dan > Eve",
+            f"{FORK_SAID}; Dan > none; Dan < Bob < Ann, Bob < Cem; Dan ? Eve",
             id="perhaps the last",
         ),
         pytest.param(FORK, At("Bob", 2), f"{FORK_SAID}; Bob < Ann, Bob < Cem", id="not the second"),
@@ -93,6 +93,15 @@ FORK_SAID = "Ann > Bob > Dan, Cem > Bob, Ann > Eve"
             "Cem 2, Ann > Cem, Cem > Bob, Cem > Dan; Cem > Bob, Cem > Dan",
             id="a place, and what follows from it",
         ),
+        pytest.param(
+            reading("Ann Bob Cem Dan", At("Cem", 2), Before("Ann", "Bob")),
+            Before("Dan", "Ann"),
+            "Cem 2, Ann > Bob, Cem > Bob; Dan > none; Ann > Bob; "
+            "Ann > Cem > Bob > Dan or Dan > Cem > Ann > Bob",
+            id="open, but a place says more than pairs",
+        ),
+        pytest.param(reading("Ann Bob Cem", At("Cem", 2)), At("Cem", -2), "Cem 2", id="a place that was told"),
+        pytest.param(reading("Ann Bob Cem", At("Cem", 2)), At("Bob", 2), "Cem 2", id="a place that is another's"),
         pytest.param(FORK, Before("Ann", "Ann"), "Ann = Ann", id="nobody before themselves"),
     ],
 )
@@ -156,12 +165,59 @@ def test_without_being_asked_rows_have_none() -> None:
         pytest.param("Ann 1", id="a place that nobody told"),
         pytest.param("Ann 6", id="no place"),
         pytest.param("Ann -0", id="no place from the end"),
+        pytest.param("Bob > none", id="somebody after"),
+        pytest.param("Dan < none", id="somebody before"),
+        pytest.param("none > Ann", id="none on the wrong side"),
+        pytest.param("Eve = none", id="none with another sign"),
+        pytest.param("Ann > none > Eve", id="none in a chain"),
     ],
 )
 def test_what_is_not_so_is_refused(text: str) -> None:
     for formula in (Before("Eve", "Cem"), At("Ann", 1), At("Dan", -1), Not(Before("Ann", "Dan"))):
         assert check(FORK, formula, text).truth is None
         assert check(FORK, formula, f"Ann > Bob, {text}").truth is None
+
+
+@pytest.mark.parametrize(
+    ("formula", "text", "reason"),
+    [
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan; Eve ? Bob", ""),
+        (Before("Bob", "Eve"), f"{FORK_SAID}; Bob > Dan; Eve > none; Eve ? Bob", ""),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan; Bob ? Eve", ""),
+        (At("Ann", 1), f"{FORK_SAID}; Ann < none; Ann > Bob > Dan, Ann > Eve; Ann ? Cem", ""),
+        (At("Bob", 3), f"{FORK_SAID}; Bob < Ann, Bob < Cem; Bob > Dan; Bob ? Eve", ""),
+        (At("Bob", -2), f"{FORK_SAID}; Bob > Dan; Bob < Ann, Bob < Cem; Bob ? Eve", ""),
+        (At("Bob", 2), f"{FORK_SAID}; Bob < Ann, Bob < Cem; Bob > Dan; Bob ? Eve", "cannot be"),
+        (At("Bob", -1), f"{FORK_SAID}; Bob < Ann, Bob < Cem; Bob > Dan; Bob ? Eve", "cannot be"),
+        (At("Bob", 3), f"{FORK_SAID}; Bob < Ann, Bob < Cem; Bob > Dan; Eve ? Bob", "not answer what was asked"),
+        (At("Bob", 3), f"{FORK_SAID}; Bob < Ann; Bob > Dan; Bob ? Eve", "not everybody before Bob"),
+        (At("Bob", 3), f"{FORK_SAID}; Bob > Dan; Bob ? Eve", "not everybody before Bob"),
+        (Before("Eve", "Bob"), "Ann > Bob > Dan, Cem > Bob; Eve > none; Bob > Dan; Eve ? Bob", "premise 3 says more"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > none; Eve ? Bob", "there is somebody"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Eve ? Bob", "not everybody after Bob"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Bob > Dan; Eve ? Bob", "not everybody after Eve"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan; Cem > Bob; Eve ? Bob", "not everybody after Eve"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}, Eve > none, Bob > Dan; Eve ? Bob", "not everybody after"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan, Eve ? Bob", "preceded by ';'"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan; Eve ? Cem", "not answer what was asked"),
+        (Before("Ann", "Dan"), f"{FORK_SAID}; Ann > Bob > Dan, Ann > Eve; Dan > none; Ann ? Dan", "one stands before"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan; Eve ? Eve", "are the same"),
+        (Before("Eve", "Bob"), f"{FORK_SAID}; Eve > none; Bob > Dan; Eve ? Bob ? Ann", "once, at the end"),
+        (Before("Eve", "Bob"), "Eve ? Bob", "preceded by ';'"),
+        (Before("Eve", "Bob"), "?", "once, at the end"),
+        (Not(Before("Eve", "Bob")), f"{FORK_SAID}; Eve > none; Bob > Dan; Eve ? Bob", "not answer what was asked"),
+    ],
+)
+def test_who_stands_in_neither_order_must_have_been_searched_for(formula: Formula, text: str, reason: str) -> None:
+    found = check(FORK, formula, text)
+    assert (found.truth == UNKNOWN) == (not reason)
+    assert reason in found.reason
+
+
+def test_no_question_is_open_because_a_place_was_left_out() -> None:
+    puzzle = reading("Ann Bob Cem", At("Bob", 2), Before("Ann", "Bob"))
+    text = "Bob 2, Ann > Bob; Ann > Bob; Cem > none; Ann ? Cem"
+    assert "premise 1 says more" in check(puzzle, Before("Ann", "Cem"), text).reason
 
 
 def test_places_that_are_told_may_be_repeated() -> None:

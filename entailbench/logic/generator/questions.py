@@ -22,7 +22,10 @@ FORM_WEIGHTS = {"more": 3, "less": 3}
 """How often a form of question is asked; 1 where it is not named. Of superlatives, all that is contradicted is easy."""
 SELF = "self"
 """Whether somebody is taller than themselves: always contradicted, by no premise."""
-WIDE_WEIGHTS = {"more": 16, "less": 16, "most": 4, "least": 4, SELF: 4, "same": 4, "place": 8, "knight": 1, "knave": 1}
+WIDE_WEIGHTS = {
+    **{"more": 16, "less": 16, "most": 6, "least": 6, "second most": 4, "second least": 4, SELF: 3},
+    **{"same": 4, "place": 8, "knight": 1, "knave": 1},
+}
 """The same in wide wording."""
 SLACK = 1.5
 """By how many questions an answer may be ahead of its share, for any one cue."""

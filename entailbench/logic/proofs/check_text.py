@@ -15,7 +15,7 @@ __all__ = ["MAX_CHARACTERS", "Malformed", "Statement", "Token", "statements", "t
 MAX_CHARACTERS = 200_000
 """Longer texts are refused unread."""
 
-WORD = re.compile(r'\s*(?:("(?:[^"\\\n]|\\.)*")|([<>=,;:])|([^\s<>=,;:"]+))')
+WORD = re.compile(r'\s*(?:("(?:[^"\\\n]|\\.)*")|([<>=,;:?])|([^\s<>=,;:?"]+))')
 END = re.compile(r"\s*\Z")
 
 
@@ -113,7 +113,7 @@ def _ambiguous(words: list[str]) -> bool:
 
 
 def _plain(word: str) -> Token:
-    if word in ("<", ">", "=", ",", ";", ":"):
+    if word in ("<", ">", "=", ",", ";", ":", "?"):
         return Token("sign", word)
     if word in KEYWORDS:
         return Token("word", word)

@@ -17,7 +17,7 @@ LOCAL_CASES = 1024
 """A step may use all that one premise says if what it is about has at most this many joint values; of a premise
 that is about more, only what its connectives show one by one (Kleene's three values)."""
 
-KEYWORDS = frozenset({"all", "if", "else", "or", "not", "false", "yes", "no", "knight", "knave"})
+KEYWORDS = frozenset({"all", "if", "else", "or", "not", "false", "yes", "no", "knight", "knave", "none"})
 """The words of the proof language."""
 
 

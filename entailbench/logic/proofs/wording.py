@@ -13,7 +13,7 @@ from entailbench.logic.proofs.scope import KEYWORDS
 
 __all__ = ["Line", "Written", "text_of", "trivial_text", "written"]
 
-PLAIN = re.compile(r'[^\s<>=,;:"]+(?: [^\s<>=,;:"]+)*')
+PLAIN = re.compile(r'[^\s<>=,;:?"]+(?: [^\s<>=,;:?"]+)*')
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Worked proofs about people in one row (see ``entailbench.logic.working``).
 
-    Ann > Bob > Dan, Cem > Bob; Ann > Bob > Dan; Cem > Bob > Dan; Ann > Cem > Bob > Dan or Cem > Ann > Bob > Dan
+    Ann > Bob > Dan, Cem > Bob; Ann > Bob > Dan; Cem > Bob > Dan; Ann ? Cem
 
 First what each premise says, in the order of the text, and what follows from those that say nothing outright
 ("between"). Then, for "is Ann before Cem": who comes after Ann, walking along those pairs until Cem is met (yes); who
-comes after Cem, until Ann is met (no); else two orders that differ in nothing but the two of them. "Is Ann the first"
-walks towards the front, too (``Ann < Eve``). Every choice is made by what stands further to the left.
+comes after Cem, until Ann is met (no); else the two may stand either way. "Is Ann the first" walks towards the front,
+too (``Ann < Eve``), and where that settles nothing, somebody whom neither walk met may stand on either side of her.
+Where premises say more than pairs can ("the second"), two orders are given. Every choice is made by what stands
+further to the left.
 """
 
 from __future__ import annotations
@@ -33,13 +35,14 @@ def work_orders(reading: Reading, formula: Formula, proved: Proved) -> str:
     if isinstance(formula, Before) and formula.first == formula.second:
         return proved.proof.text
     facts = _Facts(reading)
+    if isinstance(formula, At) and facts.tells(formula):
+        return ", ".join(facts.section)
     if proved.truth != UNKNOWN and facts.relation.value(formula) is None:
         # Places, and what is said of them, may need cases.
         return proved.proof.text
     sections = [facts.section, *_walks(facts, formula)]
     if proved.truth == UNKNOWN:
-        orders = _two_orders(facts, formula) or _two_found(facts, formula)
-        sections.append([proved.proof.text if orders is None else " or ".join(map(facts.chain, orders))])
+        sections.append([_unrelated(facts, formula) or _two_orders(facts, formula) or proved.proof.text])
     return "; ".join(", ".join(section) for section in sections if section) or proved.proof.text
 
 
@@ -54,6 +57,8 @@ class _Facts:
         case = OrderCase(nothing, {n: Said.by(f, True, nothing) for n, f in enumerate(premises)}, None, Budget(LIMIT))
         self.relation = case.relation
         derived = _derived(case)
+        self.all_said = all(self.relation.value(premise) for premise in premises)
+        """Whether every order that fits the pairs fits the premises."""
         self.premises = [
             formula if wanted else Not(formula)
             for _, formula, wanted in case.open
@@ -76,8 +81,9 @@ class _Facts:
                     else:
                         chains.append([person, ALL] if pairs[0][0] == person else [ALL, person])
                 else:
-                    _link(chains, pairs, told)
+                    _link(chains, pairs, told, front=True)
         _link(chains, derived, len(chains))
+        self.places = {self.people[chains[number][0]]: self.relation.place(place) for number, place in places.items()}
         self.section: Section = [
             f"{self.names[chain[0]]} {places[number]}" if number in places else self._told(chain)
             for number, chain in enumerate(chains)
@@ -87,6 +93,10 @@ class _Facts:
         self.mentioned = list(dict.fromkeys([*shown, *named, *range(len(self.people))]))
         """Everybody, in the order of their first mention in what was said, then in the text."""
         self.pairs = list(dict.fromkeys(pair for chain in chains for pair in self._pairs(chain)))
+
+    def tells(self, asked: At) -> bool:
+        """Whether it is told who stands at a place, or where somebody stands, and that is what is asked."""
+        return asked.entity in self.places or self.relation.place(asked.place) in self.places.values()
 
     def _told(self, chain: Sequence[int]) -> str:
         return " > ".join("all" if one == ALL else self.names[one] for one in chain)
@@ -118,11 +128,16 @@ def _derived(case: OrderCase) -> list[Pair]:
         grew = False
         for _, formula, wanted in case.open:
             people = [case.relation.index[name] for name in entities(formula)]
-            for pair in permutations(people, 2):
-                if case.relation.value(formula) is None and _excludes(case.relation, pair[::-1], formula, wanted):
-                    case.relation.add(*pair)
-                    found.append(pair)
-                    grew = True
+            pairs = [
+                pair
+                for pair in permutations(people, 2)
+                if case.relation.value(formula) is None and _excludes(case.relation, pair[::-1], formula, wanted)
+            ]
+            # None of them needs another, so they may be told as a chain, from its front on.
+            for pair in sorted(pairs, key=lambda pair: sum(later == pair[0] for _, later in pairs)):
+                case.relation.add(*pair)
+                found.append(pair)
+                grew = True
     return found
 
 
@@ -136,11 +151,15 @@ def _excludes(relation: OrderRelation, pair: Pair, formula: Formula, wanted: boo
     return supposed.value(formula) is (not wanted)
 
 
-def _link(chains: list[list[int]], pairs: Iterable[Pair], told: int) -> None:
-    """Adds pairs, each to the last chain if that ends where the pair begins and is not one of the first ``told``."""
+def _link(chains: list[list[int]], pairs: Iterable[Pair], told: int, front: bool = False) -> None:
+    """Adds pairs, each to the last chain if that ends (or begins, for ``front``) where the pair begins (or ends) and is
+    not one of the first ``told``."""
     for first, later in pairs:
-        if len(chains) > told and len(chains[-1]) > 1 and chains[-1][-1] == first:
-            chains[-1].append(later)
+        last = chains[-1] if len(chains) > told and len(chains[-1]) > 1 else []
+        if last and last[-1] == first:
+            last.append(later)
+        elif front and last and last[0] == later:
+            last.insert(0, first)
         else:
             chains.append([first, later])
 
@@ -164,8 +183,9 @@ def _walks(facts: _Facts, formula: Formula) -> list[Section]:
     sections = []
     for person, sign in starts:
         # Nothing is walked, and nothing said, once the question is settled.
-        chains = _walk(facts.pairs, person, sign, relation, unsettled)
-        sections.append([facts.chain(chain, sign) for chain in chains])
+        if unsettled():
+            chains = _walk(facts.pairs, person, sign, relation, unsettled)
+            sections.append([facts.chain(chain, sign) for chain in chains] or [f"{facts.names[person]} {sign} none"])
     return sections
 
 
@@ -202,43 +222,25 @@ def _walk(
     return chains
 
 
-def _two_orders(facts: _Facts, formula: Formula) -> tuple[list[int], list[int]] | None:
-    """Two orders that fit the pairs and differ in two neighbours alone, the first of which answers yes.
-
-    None for questions that two neighbours do not always tell apart.
-    """
+def _unrelated(facts: _Facts, formula: Formula) -> str | None:
+    """Who may stand on either side of whom, if that leaves the question open; None where it takes two orders."""
     relation = facts.relation
-    if facts.premises:
-        return None
     match formula:
-        case Before(a, b):
+        case Before(a, b) if facts.all_said:
             one, other = relation.index[a], relation.index[b]
-        case At(a, place) if relation.place(place) == 1:
+        case At(a, _) if facts.all_said:
             one = relation.index[a]
-            other = next(
-                person
-                for person in facts.mentioned
-                if person != one and not relation.before[person] and not relation.after[one] >> person & 1
-            )
-        case At(a, place) if relation.place(place) == len(facts.people):
-            other = relation.index[a]
-            one = next(
-                person
-                for person in facts.mentioned
-                if person != other and not relation.after[person] and not relation.before[other] >> person & 1
-            )
-            front = _placed(facts, {*range(len(facts.people))} - {one, other})
-            return [*front, one, other], [*front, other, one]
+            met = relation.before[one] | relation.after[one] | 1 << one
+            other = next(person for person in facts.mentioned if not met >> person & 1)
         case _:
             return None
-    later = relation.after[one] | relation.after[other]
-    back = {person for person in range(len(facts.people)) if later >> person & 1}
-    front = _placed(facts, {*range(len(facts.people))} - back - {one, other})
-    if isinstance(formula, At):
-        back |= set(front)
-        front = []
-    rest = _placed(facts, back)
-    return [*front, one, other, *rest], [*front, other, one, *rest]
+    return facts.chain((one, other), "?")
+
+
+def _two_orders(facts: _Facts, formula: Formula) -> str | None:
+    """Two orders in words; see ``_two_found``."""
+    orders = _two_found(facts, formula)
+    return None if orders is None else " or ".join(map(facts.chain, orders))
 
 
 def _two_found(facts: _Facts, formula: Formula) -> tuple[list[int], list[int]] | None:
@@ -282,15 +284,3 @@ def _all_orders(facts: _Facts) -> Iterator[list[int]]:
                 yield from extended([*order, person], left & ~(1 << person))
 
     yield from extended([], (1 << len(facts.people)) - 1)
-
-
-def _placed(facts: _Facts, people: set[int]) -> list[int]:
-    """Some of the people in an order that fits: always whoever was mentioned first of those who may come next."""
-    order: list[int] = []
-    left = set(people)
-    while left:
-        waiting = sum(1 << person for person in left)
-        person = next(one for one in facts.mentioned if one in left and not facts.relation.before[one] & waiting)
-        order.append(person)
-        left.remove(person)
-    return order
