@@ -14,12 +14,14 @@ from entailbench.contracts import (
     TrainingOutline,
 )
 from entailbench.errors import (
+    BudgetError,
     ConfigError,
     DataError,
     DivergedError,
     EntailbenchError,
     ModelError,
     PreflightError,
+    RowErrorsError,
     RunError,
     TrainingError,
     UnknownNameError,
@@ -27,6 +29,7 @@ from entailbench.errors import (
 )
 from entailbench.home import default_home
 from entailbench.hookspecs import hookimpl
+from entailbench.limits import Limits, Purse
 from entailbench.overlap import puzzle_fingerprint, read_puzzles
 from entailbench.records import (
     ENTAILMENT,
@@ -35,6 +38,7 @@ from entailbench.records import (
     UNPARSED,
     Answer,
     CandidateScores,
+    CostEstimate,
     Decoding,
     Label,
     Message,
@@ -45,6 +49,7 @@ from entailbench.records import (
     SftPair,
     TaskOutline,
     TrainSpec,
+    Usage,
 )
 
 __version__ = "0.1.0"
@@ -56,13 +61,16 @@ __all__ = [
     "UNPARSED",
     "Answer",
     "Backend",
+    "BudgetError",
     "CandidateScores",
     "ConfigError",
+    "CostEstimate",
     "DataError",
     "Decoding",
     "DivergedError",
     "EntailbenchError",
     "Label",
+    "Limits",
     "Message",
     "Model",
     "ModelError",
@@ -71,8 +79,10 @@ __all__ = [
     "OpenContext",
     "PreflightError",
     "Prompt",
+    "Purse",
     "ReportedResult",
     "ResolvedModel",
+    "RowErrorsError",
     "RunError",
     "SftPair",
     "TaskOutline",
@@ -83,6 +93,7 @@ __all__ = [
     "TrainingOutcome",
     "TrainingOutline",
     "UnknownNameError",
+    "Usage",
     "UsageError",
     "__version__",
     "default_home",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from entailbench.answered import Judged
 from entailbench.errors import RunError
+from entailbench.harness_prompts import conversations_of
 from entailbench.harness_rows import judged_of, rows_of
 from entailbench.harness_samples import SftRows, answer_reader, sft_pairs
 from entailbench.harness_tasks import (
@@ -35,6 +36,7 @@ __all__ = [
     "TaskEntry",
     "answer_reader",
     "argument_problems",
+    "conversations_of",
     "evaluate",
     "list_tasks",
     "load_tasks",
@@ -64,6 +66,7 @@ def evaluate(
     on_start: Callable[[int], None],
     on_answer: OnAnswer,
     out: Path,
+    max_errors: int = 0,
 ) -> Evaluation:
     """Runs one model over one task through lm-eval and writes lm-eval's own result and sample files.
 
@@ -75,9 +78,11 @@ def evaluate(
         on_start: called with the number of prompts when the model is about to be asked.
         on_answer: called for every answer as it comes.
         out: the files go to its folder ``name``.
+        max_errors: how many rows may end as errors.
 
     Raises:
         ModelError: the model stopped answering, or did not answer every prompt once.
+        RowErrorsError: more rows ended as errors.
         RunError: lm-eval's files could not be written.
     """
     from lm_eval import simple_evaluate
@@ -86,7 +91,14 @@ def evaluate(
 
     from entailbench.harness_model import HarnessModel
 
-    wrapped = HarnessModel(model, name=name, on_start=on_start, on_answer=on_answer, read_label=answer_reader(loaded))
+    wrapped = HarnessModel(
+        model,
+        name=name,
+        on_start=on_start,
+        on_answer=on_answer,
+        read_label=answer_reader(loaded),
+        max_errors=max_errors,
+    )
     tracker = EvaluationTracker(output_path=str(out))
     with quiet_lm_eval():
         results = simple_evaluate(
@@ -102,7 +114,8 @@ def evaluate(
         )
         rows = results.pop("samples")
         answers = tuple(
-            judged_of(loaded, row) for row in sorted(rows[loaded.name], key=lambda sample: int(sample["doc_id"]))
+            judged_of(loaded, row, wrapped.answers.get(row["doc_id"]))
+            for row in sorted(rows[loaded.name], key=lambda sample: int(sample["doc_id"]))
         )
         results["config"].update(model=name, model_args=None)
         tracker.save_results_aggregated(results=results, samples=rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.model import LM
 
 from entailbench.decoding import decoding_of, with_room_for
-from entailbench.errors import ModelError, PreflightError, UsageError
+from entailbench.errors import ModelError, PreflightError, RowErrorsError, UsageError
 from entailbench.plugins import create_plugin_manager
 from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
 from entailbench.registry import load_registry
@@ -40,12 +40,16 @@ class HarnessModel(LM):  # type: ignore[misc]
         on_start: Callable[[int], None] = lambda rows: None,
         on_answer: OnAnswer | None = None,
         read_label: Callable[[str], str] | None = None,
+        max_errors: int = 0,
     ) -> None:
         super().__init__()
         self.model = model
         self.name = name
         self.seconds = 0.0
         """Wall time spent waiting for the model."""
+        self.answers: dict[int, Answer] = {}
+        """By ``doc_id``, what was generated: lm-eval keeps no more of it than the text."""
+        self._max_errors = max_errors
         self._on_start = on_start
         self._on_answer = on_answer or (lambda prompt, answer: None)
         self._read_label = read_label
@@ -77,7 +81,10 @@ class HarnessModel(LM):  # type: ignore[misc]
             answers: dict[str, Answer] = {}
             self._collect(self.model.generate(prompts, decoding), prompts, answers)
             for index, prompt in zip(indices, prompts, strict=True):
-                texts[index] = answers[prompt.id].text
+                answer = answers[prompt.id]
+                self.answers.setdefault(prompt.doc_id, answer)
+                # What a model says when it declines, or what a filter left of an answer, must not be read as a label.
+                texts[index] = answer.text if answer.outcome == "answered" else ""
         return [texts[i] for i in range(len(requests))]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
@@ -141,8 +148,15 @@ class HarnessModel(LM):  # type: ignore[misc]
             into[answer.prompt_id] = answer
             self._on_answer(wanted[answer.prompt_id], answer)
         self.seconds += time.perf_counter() - start
+        self._check_errors(into.values())
         if missing := [key for key in wanted if key not in into]:
             raise ModelError(f"backend of {self.name!r} left {len(missing)} prompts unanswered, first {missing[0]!r}")
+
+    def _check_errors(self, answers: Iterable[Any]) -> None:
+        """For a model that went on answering all the same."""
+        failed = [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
+        if len(failed) > self._max_errors:
+            raise RowErrorsError(f"{self.name!r} could not answer {len(failed)} rows: {failed[0].reason}")
 
 
 def _encodable(text: str) -> str:

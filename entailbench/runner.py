@@ -15,10 +15,13 @@ from entailbench import harness
 from entailbench.analysis import analyse
 from entailbench.answered import Judged, ModelAnswers, Row, TaskAnswers
 from entailbench.contracts import Model, ResolvedModel, Shared
+from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.decoding import with_room_for
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.findings import Report
 from entailbench.leaks import Leaks, find_leaks
+from entailbench.limits import MAX_ERRORS, Limits, Purse
+from entailbench.outcomes import prediction, what_it_took
 from entailbench.records import Answer, CandidateScores, Prompt
 from entailbench.registry import Registry
 from entailbench.robustness import PerturbedTask, perturbed_task
@@ -26,7 +29,7 @@ from entailbench.run_directory import RunDirectory
 from entailbench.stats.baselines import baselines
 from entailbench.training_rows import training_rows
 
-__all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "run"]
+__all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "costs", "run"]
 
 DEFAULT_TASK = "puzzte_generated"
 FREE_BYTES = 64 * 2**20
@@ -54,6 +57,10 @@ class RunConfig:
     """Models that may be run although they were trained on puzzles of the test; their figures are marked."""
     perturb: bool = False
     """Whether every question is asked again, put otherwise, see ``entailbench.robustness``."""
+    budget: float | None = None
+    """US dollars that all models together may cost; None sets no bound."""
+    max_errors: int = MAX_ERRORS
+    """How many rows of a model may end as errors."""
 
 
 class Observer(Protocol):
@@ -81,8 +88,11 @@ class _Plan:
     task_paths: tuple[Path, ...]
     metadata: Mapping[str, Any]
     """What the tasks' loaders were given."""
+    limits: Limits
+    """The same that the models have."""
     perturbed: Mapping[str, PerturbedTask] = field(default_factory=dict)
     """By the task's name."""
+    costs: tuple[TaskCost, ...] = ()
 
     @property
     def asked(self) -> tuple[harness.LoadedTask, ...]:
@@ -103,9 +113,13 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
 
     Raises:
         PreflightError: all the reasons why the run cannot work, before any weights are read.
-        RunError: it had begun and could not be finished; what was answered is in the run directory.
+        RunError: it had begun and could not be finished; what was answered is in the run directory. A
+            ``BudgetError`` or ``RowErrorsError`` where that is what stopped it.
     """
     plan = _preflight(config, registry, observer)
+    if any(cost.estimate for cost in plan.costs):
+        for line in cost_lines(plan.costs, config.budget):
+            observer.notify(line)
     directory = RunDirectory.create(config.output and registry.workspace / config.output, registry.workspace / "runs")
     directory.write("config.json", config)
     directory.write("tasks.json", {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks})
@@ -132,6 +146,15 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
     tasks = tuple(_completed(task, rows[task.name], answered[task.name], plan, directory) for task in plan.tasks)
     identities = {one.name: one.identity for one in tasks[0].models if one.identity}
     return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
+
+
+def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[TaskCost, ...]:
+    """Checks everything as ``run`` does, and says what it would cost; opens, sends and writes nothing.
+
+    Raises:
+        PreflightError: as ``run``.
+    """
+    return _preflight(config, registry, observer).costs
 
 
 def _completed(
@@ -176,10 +199,11 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     for kind, names in (("model", config.models), ("task", config.tasks)):
         problems += [f"{kind} {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     shared = Shared()
+    limits = Limits(config.max_errors, Purse(config.budget))
     models: list[ResolvedModel] = []
     for name in dict.fromkeys(config.models):
         try:
-            resolved = registry.resolve(name, shared=shared, notify=observer.notify)
+            resolved = registry.resolve(name, shared=shared, notify=observer.notify, limits=limits)
             problems += resolved.problems()
             models.append(resolved)
         except EntailbenchError as error:
@@ -208,9 +232,13 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     perturbed = _perturbed(tasks, config, observer) if config.perturb and not problems else {}
     for twin in perturbed.values():
         problems += _task_problems(twin.loaded, models, None) if twin.loaded else []
+    if not problems:
+        twins = [(twin.loaded, None) for twin in perturbed.values() if twin.loaded]
+        costs = estimate_costs(models, [*((task, config.limit) for task in tasks), *twins])
+        problems += budget_problems(costs) if config.budget is not None else []
     if problems:
         raise PreflightError(problems)
-    return _Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, perturbed)
+    return _Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed, costs)
 
 
 def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer: Observer) -> dict[str, PerturbedTask]:
@@ -299,7 +327,7 @@ def _answer(
             def on_answer(
                 prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask = loaded
             ) -> None:
-                predictions.append(_prediction(prompt, answer, loaded))  # noqa: B023 - used before the next turn
+                predictions.append(prediction(prompt, answer, loaded.split))  # noqa: B023 - used before the next turn
                 observer.advance()
 
             def on_start(rows: int, loaded: harness.LoadedTask = loaded) -> None:
@@ -312,11 +340,14 @@ def _answer(
                     on_start=on_start,
                     on_answer=on_answer,
                     out=directory.path / "lm_eval",
+                    max_errors=plan.limits.max_errors,
                 )
             finally:
                 observer.finish()
                 predictions.close()
             directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluations[loaded.name].answers)
+        if took := what_it_took(name, [one for done in evaluations.values() for one in done.answers], model.usage):
+            observer.notify(took)
         return {
             task.name: ModelAnswers(
                 name=name,
@@ -325,6 +356,7 @@ def _answer(
                 seconds=evaluations[task.name].seconds,
                 leaked=plan.leaks.rows(name, task.name),
                 lineage=lineage,
+                usage=model.usage,
                 perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
             )
             for task in plan.tasks
@@ -341,6 +373,7 @@ def _answer(
                 "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
                 "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
                 "lineage": lineage,
+                "usage": model.usage,
             }
             directory.write(f"models/{name}.json", described)
         finally:
@@ -356,20 +389,6 @@ def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any
     if task.scores_candidates:
         return None
     return with_room_for(model.answer_tokens, task.task.config.generation_kwargs or {})
-
-
-def _prediction(prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "prompt_id": prompt.id,
-        "task": prompt.task,
-        "split": loaded.split,
-        "doc_id": prompt.doc_id,
-        "id": prompt.doc.get("id"),
-        "gold": prompt.doc.get("label"),
-    }
-    if isinstance(answer, Answer):
-        return {**row, "text": answer.text}
-    return {**row, "logprobs": answer.logprobs, "greedy": answer.greedy}
 
 
 def _versions() -> dict[str, str]:

@@ -17,6 +17,7 @@ __all__ = [
     "public_url",
     "redact",
     "url_problem",
+    "without_keys",
 ]
 
 HIDDEN = "[redacted]"
@@ -38,6 +39,9 @@ _SECRET_NAME = re.compile(
 
 _SHORTEST_SECRET = 6
 """Shorter values of environment variables are flags, and words of the message would be lost with them."""
+
+_SHORTEST_KEY = 12
+"""Shorter than any real key."""
 
 
 def url_problem(url: str) -> str | None:
@@ -93,6 +97,17 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(filter(None, hidden), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return _URL_QUERY.sub(rf"\1={HIDDEN}", _URL_USER.sub("", text))
+
+
+def without_keys(text: str, secrets: Iterable[str]) -> str:
+    """``text``, a model's own words, without the very keys that were sent along; all else stays as it is.
+
+    Nothing that short is taken out that it could be a word: servers that want no real key are given any.
+    """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_KEY:
+            text = text.replace(secret, HIDDEN)
+    return text
 
 
 def one_line(text: str, limit: int = 300) -> str:

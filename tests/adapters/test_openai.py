@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from entailbench import Answer, Decoding, Message, Model, ModelError, OpenContext, Prompt, TaskOutline
-from entailbench_adapters.as_completed import as_completed
+from entailbench import Answer, Decoding, Message, Model, ModelError, OpenContext, Prompt, TaskOutline, Usage
 from entailbench_adapters.openai import OpenaiBackend, OpenaiOptions
 from entailbench_adapters.redaction import describe, one_line, public_url, redact
 from servers import RecordingServer, Reply, Request, completion
@@ -73,7 +72,8 @@ def test_everything_asked_for_is_sent(opened: Callable[..., Model]) -> None:
         conversation = (Message("user", "Is it?"), Message("assistant", "It is."), Message("user", "Sure — 确定?"))
         prompt = Prompt("t/0", "t", 0, conversation, "")
         decoding = Decoding(max_tokens=17, stop=("\n", "Context:"), seed=7)
-        assert list(opened(server).generate([prompt], decoding)) == [Answer("t/0", "entailment")]
+        model = opened(server, logprobs=False)
+        assert list(model.generate([prompt], decoding)) == [Answer("t/0", "entailment", usage=Usage(1, 1, 0, 1))]
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", "/v1/chat/completions")
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -189,10 +189,16 @@ def test_a_failure_keeps_the_answers_before_it_and_asks_no_more(opened: Callable
         return Reply.error(400, "too long") if request.user == "question 3" else "yes"
 
     with RecordingServer(answer) as server:
-        got: list[str] = []
+        got: list[Answer] = []
         with pytest.raises(ModelError, match="too long"):
-            got.extend(one.prompt_id for one in opened(server, concurrency=1).generate(prompts(20), GREEDY))
-    assert got == ["t/0", "t/1", "t/2"]
+            got.extend(opened(server, concurrency=1).generate(prompts(20), GREEDY))
+    assert [(one.prompt_id, one.outcome) for one in got] == [
+        ("t/0", "answered"),
+        ("t/1", "answered"),
+        ("t/2", "answered"),
+        ("t/3", "error"),
+    ]
+    assert "too long" in got[3].reason
     assert len(server.requests) == 4
 
 
@@ -210,48 +216,10 @@ def test_a_failure_waits_for_answers_in_flight(opened: Callable[..., Model]) -> 
         return "paid for"
 
     with RecordingServer(answer) as server:
-        got: list[str] = []
+        got: list[Answer] = []
         with pytest.raises(ModelError):
-            got.extend(one.prompt_id for one in opened(server, concurrency=3).generate(prompts(9), GREEDY))
-    assert sorted(got) == ["t/1", "t/2"]
-
-
-def test_nobody_asks_on_after_the_reader_has_left() -> None:
-    started: list[int] = []
-    gate = threading.Semaphore(1)
-
-    def work(item: int) -> int:
-        started.append(item)
-        gate.acquire()
-        return item
-
-    stream = as_completed(work, range(100), workers=1, grace=1)
-    assert next(stream) == 0
-    stream.close()
-    gate.release(100)
-    for thread in threading.enumerate():
-        if thread.name == "entailbench-request":
-            thread.join(30)
-            assert not thread.is_alive()
-    assert len(started) <= 2
-
-
-def test_a_failure_does_not_wait_forever() -> None:
-    in_flight, never = threading.Event(), threading.Event()
-
-    def work(item: int) -> int:
-        if item == 0:
-            assert in_flight.wait(30)
-            raise ModelError("no")
-        in_flight.set()
-        never.wait(30)
-        return item
-
-    begin = time.monotonic()
-    with pytest.raises(ModelError, match="no"):
-        list(as_completed(work, range(2), workers=2, grace=0.05))
-    assert time.monotonic() - begin < 10
-    never.set()
+            got.extend(opened(server, concurrency=3).generate(prompts(9), GREEDY))
+    assert sorted(one.prompt_id for one in got if one.outcome == "answered") == ["t/1", "t/2"]
 
 
 # Who answered
@@ -303,7 +271,7 @@ def test_texts_are_taken_as_they_are(opened: Callable[..., Model], reply: dict[s
     [
         (Reply.error(401, f"Incorrect API key provided: {KEY}"), ["OPENAI_API_KEY", "401", "Incorrect API key"]),
         (Reply.error(404, "The model does not exist"), ["gpt-3.5-turbo", "404", "The model does not exist"]),
-        (Reply.error(429, "Rate limit reached"), ["429", "Rate limit reached", "1 attempts", "concurrency"]),
+        (Reply.error(429, "Rate limit reached"), ["429", "Rate limit reached"]),
         (Reply.error(400, "Unsupported parameter: 'seed'"), ["400", "Unsupported parameter: 'seed'"]),
         (Reply.error(400, "two\nlines \x1b[31mred"), ["two lines [31mred"]),
         (Reply.error(500, "x" * 5000), ["500", "xxx"]),
@@ -325,21 +293,27 @@ def test_a_reply_that_is_no_answer(opened: Callable[..., Model], reply: Reply, w
     assert len(server.requests) == 1
 
 
-def test_a_busy_server_is_asked_again(opened: Callable[..., Model]) -> None:
+@pytest.mark.parametrize(("status", "retries"), [(500, 2), (429, 1)])
+def test_a_busy_server_is_asked_again(opened: Callable[..., Model], status: int, retries: int) -> None:
     seen: Counter[str] = Counter()
 
     def answer(request: Request) -> str | Reply:
         seen[request.user] += 1
-        return "yes" if seen[request.user] > 2 else Reply.error(429, "slow down", **{"retry_after_ms": "1"})
+        return "yes" if seen[request.user] > 2 else Reply.error(status, "slow down", **{"retry_after_ms": "1"})
 
     with RecordingServer(answer) as server:
-        assert ask(opened(server, max_retries=2), 3) == {f"t/{i}": "yes" for i in range(3)}
-        assert "3 attempts" in failure(_always_busy(opened, server, seen))
+        assert ask(opened(server, max_retries=retries), 3) == {f"t/{i}": "yes" for i in range(3)}
 
 
-def _always_busy(opened: Callable[..., Model], server: RecordingServer, seen: Counter[str]) -> Model:
-    seen["question 0"] = -100
-    return opened(server, max_retries=2)
+@pytest.mark.parametrize(("status", "options"), [(500, {"max_retries": 2}), (429, {"max_retries": 2, "max_wait": 0.5})])
+def test_a_server_that_stays_busy_is_given_up(
+    opened: Callable[..., Model], status: int, options: dict[str, Any]
+) -> None:
+    reply = Reply.error(status, "slow down", **{"retry_after_ms": "1"})
+    with RecordingServer(lambda request: reply) as server:
+        message = failure(opened(server, **options))
+    assert f"({status}): slow down (after {len(server.requests)} attempts)" in message
+    assert len(server.requests) == 3 if status == 500 else 1 < len(server.requests) < 10
 
 
 def test_no_server(opened: Callable[..., Model]) -> None:
@@ -449,12 +423,13 @@ def test_all_problems_at_once(context: MakeContext, monkeypatch: pytest.MonkeyPa
     assert check(context, api_key_env="", base_url="https://example.org:8443/v1") == []
 
 
-def test_no_key_is_ever_shown(opened: Callable[..., Model]) -> None:
+def test_no_key_is_ever_shown(opened: Callable[..., Model], context: MakeContext) -> None:
     with RecordingServer(lambda request: Reply.error(403, f"the key {KEY} and the header Bearer {KEY}")) as server:
         model = opened(server)
         message = failure(model)
     assert "[redacted]" in message
-    for text in (message, repr(model), str(vars(model)["_options"]), repr(model.identity), model.render(())):
+    shown = [repr(OpenaiBackend().open(OpenaiOptions("m"), context())), repr(OpenaiOptions("m"))]
+    for text in (message, repr(model), repr(model.identity), model.render(()), *shown):
         assert KEY not in text
 
 
