@@ -10,7 +10,7 @@ from entailbench.answered import Judged
 from entailbench.costs import money
 from entailbench.records import Answer, CandidateScores, Prompt, Usage
 
-__all__ = ["NAMES", "counted", "prediction", "what_it_took"]
+__all__ = ["counted", "prediction", "usage_told", "what_it_took"]
 
 NAMES = {"error": "error", "refused": "refused", "filtered": "content filter"}
 """What tables and messages call the outcomes that are no answer."""
@@ -54,16 +54,20 @@ def counted(errors: int, refused: int, filtered: int) -> str:
     return " and ".join(filter(None, (", ".join(told[:-1]), told[-1]))) if told else ""
 
 
+def usage_told(usage: Usage) -> str:
+    """``"1,000 requests, 412,345 tokens in and 5,012 out, $0.21"``."""
+    told = f"{usage.requests:,} requests, {usage.input_tokens:,} tokens in and {usage.output_tokens:,} out"
+    if usage.dollars is not None:
+        told += f", {money(usage.dollars)}"
+    if usage.uncertain:
+        told += f" (of which {money(usage.uncertain)} may not have been billed: no answer came)"
+    return told
+
+
 def what_it_took(name: str, answers: Sequence[Judged], usage: Usage | None) -> str | None:
-    """``"gpt35: 1,000 requests, 412,345 tokens in, 5,012 out, $0.21; 3 errors"``; None where nothing is to be said."""
+    """``"gpt35: 1,000 requests, …; 3 errors"``; None where nothing is to be said."""
     kinds = Counter(answer.outcome for answer in answers)
-    told = []
-    if usage is not None:
-        told.append(f"{usage.requests:,} requests, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
-        if usage.dollars is not None:
-            told[-1] += f", {money(usage.dollars)}"
-        if usage.uncertain:
-            told[-1] += f" (of which {money(usage.uncertain)} may not have been billed: no answer came)"
+    told = [usage_told(usage)] if usage is not None else []
     if failed := counted(kinds["error"], kinds["refused"], kinds["filtered"]):
         told.append(failed)
     return f"{name}: {'; '.join(told)}" if told else None

@@ -1,4 +1,9 @@
-"""The openai client as we want it: no retries of its own, no endless replies, no credentials in logs."""
+"""The openai client as we want it: no retries of its own, no endless replies, no credentials in logs.
+
+Every request has a connection of its own. On one that is used again, a reply that somebody sends twice would be read
+as the answer to the next question, and every later answer would be the one before it: wrong figures, and nothing to
+see. It costs a handshake a request.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +39,7 @@ def make_client(endpoint: str, key: str, timeout: float, secrets: Sequence[str])
     Raises:
         openai.OpenAIError, ValueError: the URL or the key is not one.
     """
+    import httpx2
     import openai
 
     _keep_out_of_logs(secrets)
@@ -47,7 +53,11 @@ def make_client(endpoint: str, key: str, timeout: float, secrets: Sequence[str])
         default_headers={"Accept-Encoding": "identity"},
         timeout=timeout,
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"response": [_bound]}),
+        http_client=openai.DefaultAsyncHttpxClient(
+            timeout=timeout,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
+            event_hooks={"response": [_bound]},
+        ),
     )
 
 

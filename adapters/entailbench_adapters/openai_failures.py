@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .openai_client import UnboundedReplyError
 from .rate_headers import retry_after
 from .redaction import describe, one_line, redact
 
@@ -65,7 +64,7 @@ class Server:
     key: str
     """The environment variable with the key; empty where none is sent."""
     timeout: float
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 def no_answer_in_time(server: Server) -> Failure:
@@ -122,8 +121,6 @@ def _no_connection(error: Exception, server: Server) -> Failure:
 
     cause = error.__cause__ or error
     told = describe(cause, server.secrets)
-    if isinstance(cause, UnboundedReplyError):
-        return Failure(f"{server.url} {cause}", "give up", billed=True)
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol):
         return Failure(f"cannot reach {server.url} ({told}): is the server running, and base_url right?", "again")
     return Failure(f"the connection to {server.url} broke before the answer was whole ({told})", "again", billed=True)

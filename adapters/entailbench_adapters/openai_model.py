@@ -28,6 +28,7 @@ from .adaptive_limit import AdaptiveLimit, Pass
 from .as_completed import as_completed
 from .event_loop import EventLoopThread
 from .explained_errors import raise_first
+from .openai_client import UnboundedReplyError
 from .openai_failures import Failure, RequestFailed, Server, explain, garbled, no_answer_in_time
 from .openai_reply import BadReplyError, Reply, read_reply
 from .openai_request import Parameter, bytes_as_tokens, request_body, stop_problems
@@ -230,6 +231,8 @@ class OpenaiModel(Model):
                     return await self._client.chat.completions.with_raw_response.create(**body)
             except TimeoutError:
                 raise RequestFailed(no_answer_in_time(self._server)) from None
+            except UnboundedReplyError as error:
+                raise RequestFailed(Failure(f"{self._server.url} {error}", "give up", billed=True)) from None
             except (openai.OpenAIError, ValueError) as error:
                 failure = explain(error, self._server, body)
                 if not (failure.parameter == "logprobs" and self._manner.logprobs == "auto" and with_logprobs):
@@ -292,8 +295,8 @@ class OpenaiModel(Model):
         while not purse.put_aside(most):
             if not self._unsettled:
                 raise BudgetError(
-                    f"the budget of ${purse.budget:,.4g} has ${(purse.budget or 0) - purse.spent:,.4f} left, and the "
-                    f"next request of {self._name!r} may cost ${most:,.4f}: it was not sent. What was answered is kept"
+                    f"the budget of ${purse.budget:,g} has ${(purse.budget or 0) - purse.spent:,.6f} left, and the "
+                    f"next request of {self._name!r} may cost ${most:,.6f}: it was not sent"
                 )
             self._settled.clear()
             await self._settled.wait()

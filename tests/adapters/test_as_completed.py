@@ -103,17 +103,17 @@ def test_a_result_may_end_it_all_and_is_kept(loop: EventLoopThread) -> None:
         return item
 
     got: list[int] = []
+    stream = as_completed(
+        loop,
+        work,
+        range(100),
+        workers=1,
+        grace=1,
+        ends=lambda result: ModelError("three") if result == 3 else None,
+        on_end=lambda: ended.append("once"),
+    )
     with pytest.raises(ModelError, match="three"):
-        for result in as_completed(
-            loop,
-            work,
-            range(100),
-            workers=1,
-            grace=1,
-            ends=lambda result: ModelError("three") if result == 3 else None,
-            on_end=lambda: ended.append("once"),
-        ):
-            got.append(result)
+        got.extend(stream)
     assert got == [0, 1, 2, 3]
     assert ended == ["once"]
 
