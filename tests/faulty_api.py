@@ -29,20 +29,9 @@ from typing import Any
 
 LABELS = ("entailment", "not entailment")
 FAULTS = (
-    *("cut", "reset", "silence", "trickle", "garbage", "half-json", "wrong-types", "no-choices", "two-choices"),
-    *(
-        "html",
-        "twice",
-        "500",
-        "503",
-        "400",
-        "filter",
-        "filtered-answer",
-        "refusal",
-        "endless",
-        "packed",
-        "key-in-answer",
-    ),
+    *("cut", "reset", "silence", "trickle", "garbage", "half-json", "deep-json", "wrong-types", "no-choices"),
+    *("two-choices", "html", "twice", "500", "503", "400", "filter", "filtered-answer", "refusal", "endless"),
+    *("packed", "key-in-answer"),
 )
 """What can go wrong with a question."""
 
@@ -328,6 +317,7 @@ class Server:
         bodies: dict[str, Any] = {
             "garbage": b"\x00\xff\x1b[31m{]",
             "half-json": payload[:-20],
+            "deep-json": b"[" * 200_000,
             "html": b"<html>Welcome to the captive portal</html>",
             "packed": payload,
             "wrong-types": {**whole, "choices": [{**choice, "message": {"role": 7, "content": {"text": ["x"]}}}]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -247,7 +248,10 @@ class OpenaiModel(Model):
         """
         try:
             completion = raw.parse()
-        except (ValueError, TypeError) as error:
+        except json.JSONDecodeError:
+            raise RequestFailed(garbled(self._server, "its JSON is damaged")) from None
+        except (ValueError, TypeError, RecursionError) as error:
+            # Brackets within brackets, a hundred thousand of them, are a RecursionError.
             raise RequestFailed(garbled(self._server, type(error).__name__)) from None
         if isinstance(completion, str) and "json" in raw.headers.get("content-type", ""):
             raise RequestFailed(garbled(self._server, "its JSON is damaged"))
