@@ -50,6 +50,8 @@ class Plan:
     """How many it lets in at once after a rest."""
     closed: tuple[tuple[float, float], ...] = ()
     """Seconds since the first request, from and until when it refuses everybody with 429."""
+    storms: tuple[tuple[float, float], ...] = ()
+    """Seconds since the first request, from and until when it answers everybody with 500."""
     says_when: bool = True
     """Whether a 429 comes with ``Retry-After``, in whole seconds as the standard has it, and ``retry-after-ms``."""
     counts: bool = False
@@ -198,6 +200,10 @@ class Server:
             note(429)
             said = {"retry-after": str(math.ceil(wait)), "retry-after-ms": str(math.ceil(wait * 1000))}
             await self.fail(writer, 429, "Rate limit reached", headers=said if plan.says_when else {})
+            return True
+        if any(begin <= at < end for begin, end in plan.storms):
+            note(500, "storm")
+            await self.fail(writer, 500, "The server had an error while processing your request")
             return True
         for name in plan.refuses:
             if name in body:

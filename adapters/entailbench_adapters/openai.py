@@ -47,12 +47,12 @@ class OpenaiOptions:
     """Requests in flight at a time, at most and at least 1; how many there really are adapts to the server."""
     timeout: float = 60
     """Seconds until an answer must be whole."""
-    max_retries: int = 5
+    max_retries: int = 6
     """Further attempts after a refused or broken connection, a timeout, a damaged reply or a 5xx. Refusals (429) do not
     count, unless this is 0: then nothing is asked twice."""
     backoff: float = 0.5
-    """Seconds up to which the first wait between attempts may be; doubled each time, at most 30. A server that says how
-    long to wait is obeyed instead."""
+    """Seconds of the first wait between attempts; doubled each time, at most 30, and shortened at random by up to half.
+    A server that says how long to wait is obeyed instead."""
     max_wait: float = 600
     """Seconds after which a row that is still refused (429) ends as an error. A server that asks to wait longer at once
     ends the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import TYPE_CHECKING
 
 from .openai_failures import Failure, RequestFailed
@@ -20,25 +21,29 @@ LONGEST_BACKOFF = 30.0
 def retrying(*, retries: int, backoff: float, max_wait: float, stopping: asyncio.Event) -> AsyncRetrying:
     """Calls a coroutine function until it does not raise ``RequestFailed``, or that says not to try again.
 
-    The last ``RequestFailed`` is raised. Jitter is full (Brooker, "Exponential backoff and jitter", AWS Architecture
-    Blog, 2015): a random time up to the backoff, which doubles.
+    The last ``RequestFailed`` is raised. The backoff doubles, and its jitter is equal (Brooker, "Exponential backoff
+    and jitter", AWS Architecture Blog, 2015): at least half of it is waited, so that a row outlives any storm that is
+    shorter than half of all its backoffs together. With full jitter some rows of many would always come back too
+    early; that they do not come back all at once is the limit's to see to.
 
     Args:
         retries: further attempts after failures; refusals (429) do not count, unless this is 0.
-        backoff: seconds up to which the first wait may be.
+        backoff: seconds of the first backoff.
         max_wait: seconds after which a row that is still refused is given up.
         stopping: when it is set, nothing is tried again.
     """
-    from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
+    from tenacity import AsyncRetrying, retry_if_exception
 
-    longer_each_time = wait_random_exponential(multiplier=backoff, max=LONGEST_BACKOFF)
     failures = 0
 
     def wait(state: RetryCallState) -> float:
         failure = _failure(state)
         if failure.refused:
             return 0.0  # nothing is sent before the server wants it: that is the limit's to see to
-        return longer_each_time(state) if failure.wait is None else failure.wait
+        if failure.wait is not None:
+            return failure.wait
+        # Refusals do not make it longer. ``stop`` has yet to count this failure.
+        return random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, backoff * 2.0 ** min(failures, 16))
 
     def stop(state: RetryCallState) -> bool:
         nonlocal failures
