@@ -31,7 +31,7 @@ LABELS = ("entailment", "not entailment")
 FAULTS = (
     *("cut", "reset", "silence", "trickle", "garbage", "half-json", "deep-json", "wrong-types", "no-choices"),
     *("two-choices", "html", "twice", "500", "503", "400", "filter", "filtered-answer", "refusal", "endless"),
-    *("packed", "key-in-answer"),
+    *("packed", "key-in-answer", "key-in-name"),
 )
 """What can go wrong with a question."""
 
@@ -332,6 +332,7 @@ class Server:
             "filtered-answer": {**whole, "choices": [{**choice, "finish_reason": "content_filter"}]},
             "refusal": self.completion(body, None, refusal="I will not say whether that is entailment."),
             "key-in-answer": self.completion(body, f"{label_of(question)}\n(your key is {key})"),
+            "key-in-name": {**whole, "model": f"m-{key}", "system_fingerprint": key},
         }
         extra = {"content-type": "text/html"} if fault == "html" else {}
         if fault == "packed":

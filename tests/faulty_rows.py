@@ -16,7 +16,7 @@ GIVEN_UP = ("wrong-types", "no-choices", "two-choices", "html", "endless", "pack
 OUTCOMES = {
     **dict.fromkeys((*ASKED_AGAIN, *GIVEN_UP), "error"),
     **{"filter": "filtered", "filtered-answer": "filtered", "refusal": "refused"},
-    **{"twice": "answered", "key-in-answer": "answered", "": "answered"},
+    **dict.fromkeys(("twice", "key-in-answer", "key-in-name", ""), "answered"),
 }
 WORDS = {
     "cut": "broke before the answer was whole",
