@@ -51,11 +51,13 @@ from entailbench.records import (
     TrainSpec,
     Usage,
 )
+from entailbench.redaction import HIDDEN, redact
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ENTAILMENT",
+    "HIDDEN",
     "LABELS",
     "NOT_ENTAILMENT",
     "UNPARSED",
@@ -100,4 +102,5 @@ __all__ = [
     "hookimpl",
     "puzzle_fingerprint",
     "read_puzzles",
+    "redact",
 ]

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 
 from entailbench import (
+    HIDDEN,
     Backend,
     CostEstimate,
     Decoding,
@@ -28,7 +29,7 @@ from entailbench import (
 
 from .openai_request import Parameter, bytes_as_tokens, fewer_tokens, stop_problems
 from .prices import OPENAI_URL, Price, price_problems, table_price
-from .redaction import HIDDEN, describe, is_variable_name, public_url, url_problem
+from .redaction import describe, is_variable_name, public_url, url_problem
 
 __all__ = ["OpenaiBackend", "OpenaiOptions"]
 

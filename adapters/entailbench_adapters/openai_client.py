@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from .redaction import redact
+from entailbench import redact
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from entailbench import redact
+
 from .rate_headers import retry_after
-from .redaction import describe, one_line, redact
+from .redaction import describe, one_line
 
 __all__ = ["Failure", "RequestFailed", "Server", "explain", "garbled", "no_answer_in_time"]
 

@@ -23,6 +23,7 @@ from entailbench import (
     Prompt,
     RowErrorsError,
     Usage,
+    redact,
 )
 
 from .adaptive_limit import AdaptiveLimit, Pass
@@ -35,7 +36,7 @@ from .openai_reply import BadReplyError, Reply, read_reply
 from .openai_request import Parameter, bytes_as_tokens, request_body, stop_problems
 from .prices import Price
 from .rate_headers import room_returns
-from .redaction import one_line, redact, without_keys
+from .redaction import one_line, without_keys
 from .retrying import retrying
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from entailbench import Decoding, ModelError, OpenContext, TaskOutline
+from entailbench import Decoding, ModelError, OpenContext, TaskOutline, redact
 from entailbench_adapters.openai import OpenaiBackend, OpenaiOptions
-from entailbench_adapters.redaction import describe, one_line, public_url, redact
+from entailbench_adapters.redaction import describe, one_line, public_url
 from faulty_rows import KEY
 
 MakeContext = Callable[..., OpenContext]
