@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from api_runs import ApiRuns
+from entailbench.cli import cli
 from faulty_api import Api, faulty_api
 
 PRICE = {"input": 1.0, "output": 10.0, "source": "the provider's page", "date": "2026-11-27"}
@@ -125,3 +127,10 @@ def test_the_configuration_can_set_the_budget(runs: ApiRuns) -> None:
         enough = runs("--limit", "60", "--budget", "1")
     assert (stopped.code, enough.code) == (4, 0)
     assert json.loads((enough.folder / "config.json").read_text())["max_errors"] == 0
+
+
+@pytest.mark.parametrize("budget", ["nan", "inf", "0", "-1", "much"])
+def test_a_budget_that_is_no_amount(budget: str) -> None:
+    done = CliRunner().invoke(cli, ["run", "--models", "base", "--budget", budget])
+    assert done.exit_code == 2
+    assert "Invalid value for '--budget'" in done.output

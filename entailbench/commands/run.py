@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entailbench.commands.options import config_option, data_folder, names, registry_of
+from entailbench.commands.options import config_option, data_folder, finite, names, registry_of
 from entailbench.report.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
     metavar="USD",
     help="Stop before all models together cost more.",
 )
