@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -113,10 +114,10 @@ def canaries(content: bytes) -> list[str]:
         CANARY,
         quote(CANARY, safe=""),
         json.dumps(CANARY).replace("/", r"\/").strip('"'),
-        base64.b64encode(CANARY.encode()).decode(),
+        *(base64.b64encode(text.encode()).decode() for text in (CANARY, f"user:{CANARY}")),
         CANARY.encode().hex(),
-        # Half of a secret is none.
-        *(CANARY[10:22], CANARY[-12:]),
+        # Half of a secret is none; and these are written alike everywhere.
+        *re.findall(r"[0-9a-f]{8,}", CANARY),
     }
     return sorted(form for form in forms if form.encode() in content)
 

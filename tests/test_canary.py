@@ -56,6 +56,7 @@ def test_a_key_in_the_url(runs: ApiRuns) -> None:
         url = api.url.replace("127", f"user:{CANARY.replace('/', '%2F').replace('+', '%2B')}@127") + f"?key={CANARY}"
         done = runs("--limit", "20", "--max-errors", "40", OPENAI_BASE_URL=url, **LOUD)
         assert api.seen()
+    assert "DEBUG" in done.err
     gone = runs("--limit", "5", OPENAI_BASE_URL=url, **LOUD)
     assert (done.code, gone.code) == (3, 3)
 
