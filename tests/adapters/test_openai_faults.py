@@ -66,6 +66,14 @@ def test_a_storm_costs_no_row(
     assert sum(seen.fault == "storm" for seen in api.seen()) > 10
 
 
+def test_an_answer_that_comes_twice_is_not_the_next_ones(opened: Open) -> None:
+    """It would be on a connection that is used again: half of these answers would be wrong, and none an error."""
+    with faulty_api(faults={"twice": 0.3}, latency=0.01) as api:
+        answers = ask(opened(api, concurrency=4), 100)
+        assert len(api.seen()) == 100
+    check_rows(api, answers)
+
+
 def test_a_slow_trickle_is_bounded_as_a_whole(opened: Open) -> None:
     """Each of its bytes comes in time; the answer would be whole in two minutes."""
     with faulty_api(faults={"trickle": 1.0}, trickle=0.2) as api:
