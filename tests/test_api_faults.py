@@ -100,7 +100,9 @@ def test_faults_that_pass_leave_no_trace(runs: ApiRuns, rows: int, seed: int, lo
     assert (done.code, smooth.code) == (0, 0)
     assert check_rows(done, api, rows) == {"answered": rows}
     assert done.judged == smooth.judged
-    assert len(api.seen()) > len(undisturbed.seen()) == rows
+    assert sum(seen.status == 200 and not seen.fault for seen in api.seen()) == rows
+    assert any(seen.fault == "storm" for seen in api.seen())
+    assert not any(seen.fault for seen in undisturbed.seen())
 
 
 @pytest.mark.parametrize(("rows", "logprobs"), [(60, False), soak(1000, True), soak(1000, False)])
