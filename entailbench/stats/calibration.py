@@ -119,25 +119,28 @@ def expected_calibration_error(
     error = jackknife_error(left_out)
     if puzzles < FEW:
         return _within(value, (0.0, 1.0), left_out)
-    if not error:
+    if error is None or error < 1e-12:
         return _within(value, binomial_interval(value, puzzles), left_out)
     middle = value - (float(np.nanmean(_ece(weights @ per_puzzle))) - value)
     reach = float(stdtrit(puzzles - 1, 0.975)) * error
-    low = 0.0 if value <= _of_true_probabilities(per_puzzle) else middle - reach
+    low = 0.0 if value <= _of_true_probabilities(per_puzzle, puzzles) else middle - reach
     return _within(value, (low, middle + reach), left_out)
 
 
-def _of_true_probabilities(per_puzzle: Floats) -> float:
+def _of_true_probabilities(per_puzzle: Floats, puzzles: float) -> float:
     """The calibration error that is passed in 5% of samples if the probabilities are true.
 
     Each puzzle's errors are as likely to have the other sign, all of them at once (the wild bootstrap by cluster of
-    Cameron, Gelbach and Miller, Review of Economics and Statistics 90, 2008), so rows of a puzzle may be alike. All of
-    the 5% are on one side, since no calibration error is below 0.
+    Cameron, Gelbach and Miller, Review of Economics and Statistics 90, 2008), so rows of a puzzle may be alike. Widened
+    for few puzzles as the bootstrap's intervals are. All of the 5% are on one side: no calibration error is below 0.
     """
+    from scipy.special import ndtri, stdtrit
+
     counts, said, entailed = np.moveaxis(per_puzzle.reshape(len(per_puzzle), 3, BINS), 1, 0)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(NULL_DRAWS, len(per_puzzle)))
     errors = np.abs(signs @ (said - entailed)).sum(axis=1) / counts.sum()
-    return float(np.quantile(errors, 0.95))
+    widened = math.sqrt(puzzles / (puzzles - 1)) * float(stdtrit(puzzles - 1, 0.975) / ndtri(0.975))
+    return widened * float(np.quantile(errors, 0.95))
 
 
 def _within(value: float, ends: tuple[float, float], left_out: Floats) -> Estimate:
