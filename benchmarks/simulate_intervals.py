@@ -150,6 +150,7 @@ WORLDS: Mapping[str, World] = {
     "400 puzzles, 95% right": World(puzzles=400, first=(0.95, 0.95), second=(0.95, 0.95)),
     "100 puzzles, biased in opposite ways": World(first=(0.8, 0.6), second=(0.6, 0.8)),
     "200 puzzles, one question each": World(puzzles=200, sizes=(1,)),
+    "100 puzzles, 85 to 95% right": World(first=(0.9, 0.9), second=(0.9, 0.9), around=0.5),
     "100 puzzles, 95% right": World(first=(0.95, 0.95), second=(0.95, 0.95)),
     "100 puzzles, 90 to 100% right": World(first=(0.95, 0.95), second=(0.95, 0.95), around=1.0),
     "200 puzzles, one question each, 95% right": World(200, 0.0, (0.95, 0.95), (0.95, 0.95), sizes=(1,)),
