@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,8 +17,6 @@ from entailbench.stats.sample import Sample
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 COVERAGES = ("overall", "entailment", "not_entailment", "balanced", "macro_f1", "mcc", "kappa", "difference")
-NEAR_THE_END = "100 puzzles, 95% right"
-"""Where the lower end can hardly miss, so that 93 to 97% is asked of no interval; see docs/statistics.md."""
 
 
 def script(name: str) -> ModuleType:
@@ -98,8 +97,18 @@ def test_an_interval_that_takes_rows_as_independent_would_be_noticed(simulations
 
 @pytest.mark.soak
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.9])
-def test_four_thousand_samples(simulations: ModuleType, correlation: float) -> None:
-    found = simulations.simulate(simulations.World(correlation=correlation), 4000, seed=0)
-    for name in COVERAGES:
-        assert 93 < found[name] / 40 < 97, name
+@pytest.mark.parametrize("name", ["100 puzzles, 70% right", "100 puzzles, 40% and 95% right"])
+def test_four_thousand_samples(simulations: ModuleType, name: str, correlation: float) -> None:
+    found = simulations.simulate(replace(simulations.WORLDS[name], correlation=correlation), 4000, seed=0)
+    for figure in COVERAGES:
+        assert 93 < found[figure] / 40 < 97, figure
     assert 4 < found["permutation"] / 40 < 6
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+@pytest.mark.parametrize("name", ["100 puzzles, probabilities true", "100 puzzles, overconfident"])
+def test_four_thousand_samples_of_probabilities(probabilities: ModuleType, name: str, correlation: float) -> None:
+    world, _ = probabilities.WORLDS[name]
+    for figure, held in probabilities.simulate(replace(world, correlation=correlation), 4000, seed=0).items():
+        assert 93 < held / 40 < 97, figure
