@@ -12,7 +12,7 @@ import numpy as np
 from entailbench.errors import DataError
 from entailbench.findings import Estimate
 from entailbench.stats.counts import EE, EN, EU, FORMULAS, NE, NN, NU, SHARES, ratio
-from entailbench.stats.resampling import bca_interval, jackknife_error, leave_one_out, weights
+from entailbench.stats.resampling import bca_interval, jackknife_error, leave_one_out, t_interval, weights
 from entailbench.stats.sample import Floats, Sample, numbered_puzzles
 from entailbench.stats.shares import WeightedShare, added, clustered_error, combined_interval, few, share_of
 
@@ -91,6 +91,7 @@ def with_interval(
     *,
     otherwise: Callable[[], tuple[float, float]] | None = None,
     lowest: float = 0.0,
+    symmetric: bool = False,
 ) -> Estimate:
     """The cluster bootstrap's interval, or where puzzles are few the one that binomial intervals give.
 
@@ -101,8 +102,11 @@ def with_interval(
         parts: the shares that the figure rests on.
         otherwise: the interval from binomial ones; default that of a weighted sum of the parts.
         lowest: the least that the figure can be; 1 is the most.
+        symmetric: whether resamples lie alike on both sides, as those of a difference do.
     """
-    ends = None if few(parts) else bca_interval(value, drawn, left_out, min(part.share.puzzles for part in parts))
+    puzzles, ends = min(part.share.puzzles for part in parts), None
+    if not few(parts):
+        ends = t_interval(value, drawn, puzzles) if symmetric else bca_interval(value, drawn, left_out, puzzles)
     low, high = ends or (otherwise() if otherwise else combined_interval(value, parts))
     return Estimate(
         value=value,
