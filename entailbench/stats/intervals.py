@@ -14,7 +14,7 @@ from entailbench.findings import Estimate
 from entailbench.stats.counts import EE, EN, EU, FORMULAS, NE, NN, NU, SHARES, ratio
 from entailbench.stats.resampling import bca_interval, jackknife_error, leave_one_out, t_interval, weights
 from entailbench.stats.sample import Floats, Sample, numbered_puzzles
-from entailbench.stats.shares import WeightedShare, added, clustered_error, combined_interval, few, share_of
+from entailbench.stats.shares import WeightedShare, added, clustered_error, combined_interval, few, few_differ, share_of
 
 __all__ = ["DRAWS", "Sums", "clustered_mean", "estimate", "shares_of", "with_interval"]
 
@@ -91,7 +91,7 @@ def with_interval(
     *,
     otherwise: Callable[[], tuple[float, float]] | None = None,
     lowest: float = 0.0,
-    symmetric: bool = False,
+    difference: bool = False,
 ) -> Estimate:
     """The cluster bootstrap's interval, or where puzzles are few the one that binomial intervals give.
 
@@ -102,12 +102,16 @@ def with_interval(
         parts: the shares that the figure rests on.
         otherwise: the interval from binomial ones; default that of a weighted sum of the parts.
         lowest: the least that the figure can be; 1 is the most.
-        symmetric: whether resamples lie alike on both sides, as those of a difference do.
+        difference: whether it is one of two models, so that its resamples lie alike on both sides.
     """
     puzzles, ends = min(part.share.puzzles for part in parts), None
-    if not few(parts):
-        ends = t_interval(value, drawn, puzzles) if symmetric else bca_interval(value, drawn, left_out, puzzles)
-    low, high = ends or (otherwise() if otherwise else combined_interval(value, parts))
+    if difference and not few_differ(parts):
+        ends = t_interval(value, drawn, puzzles)
+    elif not difference and not few(parts):
+        ends = bca_interval(value, drawn, left_out, puzzles)
+    if ends is None or ends[1] - ends[0] < 1e-12:
+        ends = otherwise() if otherwise else combined_interval(value, parts)
+    low, high = ends
     return Estimate(
         value=value,
         low=max(lowest, min(value, low)),

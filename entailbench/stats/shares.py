@@ -28,11 +28,14 @@ __all__ = [
     "clustered_error",
     "combined_interval",
     "few",
+    "few_differ",
     "share_of",
 ]
 
 FEW = 3
 """With fewer puzzles than this on the rarer side of a share, resampling alone says too little."""
+FEW_DIFFER = 6
+"""As few for a difference, where puzzles on which either side is ahead add up; fewer than six show nothing at 5%."""
 TAIL = 0.025
 """What a 95% interval leaves out on either side."""
 
@@ -163,3 +166,8 @@ def clustered_error(parts: Sequence[WeightedShare]) -> float | None:
 def few(parts: Sequence[WeightedShare]) -> bool:
     """Whether one of the shares rests on too few puzzles for resampling."""
     return any(part.share.rare < FEW for part in parts)
+
+
+def few_differ(parts: Sequence[WeightedShare]) -> bool:
+    """The same for a difference, its parts being the shares of rows that only one of two got right."""
+    return sum(part.share.rare for part in parts) < FEW_DIFFER
