@@ -24,7 +24,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help="of tasks that read a folder")
     parser.add_argument("--limit", type=int, default=120, help="rows")
     parser.add_argument("--order", choices=("file", "puzzle"), default="file", help="puzzle: whole puzzles together")
-    parser.add_argument("--shots", type=int, default=0, help="answered rows in front of every row, from the end of the task")
+    parser.add_argument(
+        "--shots", type=int, default=0, help="answered rows in front of every row, from the end of the task"
+    )
     parser.add_argument("--pretrained", type=Path, help="a Hugging Face folder; default: SmolLM2-135M-Instruct")
     parser.add_argument("--adapter", type=Path, help="a PEFT adapter on it")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
