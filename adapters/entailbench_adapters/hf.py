@@ -10,7 +10,15 @@ from entailbench import Backend, Model, ModelError, OpenContext, hookimpl, read_
 
 from .checkpoint_files import adapter_problems
 from .explained_errors import raise_first
-from .hf_weights import HfOptions, device_problems, own_tokenizer, pretrained_problems, shared_base
+from .fingerprint import hash_weights, weight_files
+from .hf_weights import (
+    HfOptions,
+    device_problems,
+    directory_here,
+    own_tokenizer,
+    pretrained_problems,
+    shared_base,
+)
 from .litgpt_lineage import LINEAGE, lineage_of
 from .prompt_parity import check_prompt, prompt_problems
 from .prompt_record import read_record, weight_problems
@@ -44,6 +52,12 @@ class HfBackend(Backend):
     def describe(self, options: HfOptions) -> str:
         return options.pretrained + (f" + {options.adapter}" if options.adapter else "")
 
+    def weight_files(self, options: HfOptions, context: OpenContext) -> Iterable[Path]:
+        directory = directory_here(options.pretrained, context, options.revision)
+        yield from weight_files(directory) if directory else ()
+        if options.adapter is not None:
+            yield from weight_files(context.path(options.adapter))
+
     def lineage(self, options: HfOptions, context: OpenContext) -> Mapping[str, Any] | None:
         """What an export of ours carries: ``lineage.json``, and under ``prompt`` what ``entailbench.json`` says."""
         directory = context.path(options.pretrained if options.adapter is None else options.adapter)
@@ -60,7 +74,6 @@ class HfBackend(Backend):
 
     def open(self, options: HfOptions, context: OpenContext) -> Model:
         from .causal_lm import CausalModel
-        from .fingerprint import hash_weights
 
         raise_first(_record_problems(options, context))
         base = shared_base(options, context)

@@ -65,6 +65,20 @@ def locate(pretrained: str, context: OpenContext, revision: str | None = None) -
     return _download(pretrained, revision, context)
 
 
+def directory_here(pretrained: str, context: OpenContext, revision: str | None = None) -> Path | None:
+    """Where ``locate`` will find the model, if that can be told without fetching or making anything."""
+    if pretrained.startswith(EMBEDDED):
+        directory = context.home / "models" / embedded.NAME
+    elif _is_hub_id(pretrained, context) and not context.path(pretrained).exists():
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(pretrained, "config.json", revision=revision)
+        directory = Path(found).parent if isinstance(found, str) else context.path(pretrained)
+    else:
+        directory = context.path(pretrained)
+    return directory if (directory / "config.json").is_file() else None
+
+
 def shared_base(options: HfOptions, context: OpenContext) -> SharedBase:
     """The loaded model of ``options``, once per run for all models with the same root.
 
