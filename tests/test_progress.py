@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import sys
+import termios
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,17 +15,28 @@ from entailbench.commands import progress
 from entailbench.commands.progress import LINE_SECONDS, TerminalObserver
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Standard error is a terminal; gives the end at which somebody looks."""
-    looked_at, written = pty.openpty()
-    with os.fdopen(written, "w", encoding="utf-8", buffering=1) as stream:
-        monkeypatch.setattr(sys, "stderr", stream)
-        monkeypatch.setenv("COLUMNS", "120")
-        monkeypatch.setenv("LINES", "20")
-        yield looked_at
-        monkeypatch.undo()
-    os.close(looked_at)
+class Terminal:
+    """Standard error is a terminal; keeps what was written to it."""
+
+    def __init__(self) -> None:
+        self.shown = b""
+        self._looked_at, written = pty.openpty()
+        termios.tcsetwinsize(written, (24, 120))
+        self.stream = os.fdopen(written, "w", encoding="utf-8", buffering=1)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def close(self) -> str:
+        self.stream.close()
+        self._reader.join(10)
+        os.close(self._looked_at)
+        return self.shown.decode()
+
+    def _read(self) -> None:
+        # The system says that nobody writes any more by an error.
+        with contextlib.suppress(OSError):
+            while piece := os.read(self._looked_at, 4096):
+                self.shown += piece
 
 
 def answer(observer: TerminalObserver, model: str, rows: int, task: str = "puzzte") -> None:
@@ -34,20 +46,23 @@ def answer(observer: TerminalObserver, model: str, rows: int, task: str = "puzzt
     observer.finish(model)
 
 
-def test_bars_of_two_models_on_a_terminal(terminal: int) -> None:
+def test_bars_of_two_models_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
     observer = TerminalObserver()
-    observer.start("gpt35", "puzzte", 40)
-    other = threading.Thread(target=answer, args=(observer, "base", 30))
-    other.start()
-    for _ in range(20):
-        observer.advance("gpt35")
-    observer.notify("gpt35: waiting 5 s")
-    other.join()
-    for _ in range(20):
-        observer.advance("gpt35")
-    observer.finish("gpt35")
-    observer.notify("computing intervals")
-    shown = os.read(terminal, 1 << 16).decode()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal.stream)
+        observer.start("gpt35", "puzzte", 40)
+        other = threading.Thread(target=answer, args=(observer, "base", 30))
+        other.start()
+        for _ in range(20):
+            observer.advance("gpt35")
+        observer.notify("gpt35: waiting 5 s")
+        other.join()
+        for _ in range(20):
+            observer.advance("gpt35")
+        observer.finish("gpt35")
+        observer.notify("computing intervals")
+    shown = terminal.close()
     lines = [line.split("\r")[-1] for line in shown.replace("\x1b[A", "").replace("\r\n", "\n").split("\n")]
     assert any(line.startswith("gpt35: waiting 5 s") for line in lines)
     assert lines[-2] == "computing intervals"
