@@ -86,11 +86,12 @@ class CausalModel(Model):
             "engine": f"entailbench {inference.VERSION}",
             "torch": torch.__version__,
             "transformers": transformers.__version__,
+            **({"quantize": base.quantize} if base.quantize else {}),
             **({"truncate": "left"} if truncate else {}),
         }
         self._identity = ModelIdentity(
             backend=backend,
-            weights=base.weights if weights is None else weights,
+            weights=(base.weights if weights is None else weights) + (f" in {base.quantize}" if base.quantize else ""),
             template=hash_template(self._tokenizer),
             details={**facts, **(details or {})},
             remark=remark,

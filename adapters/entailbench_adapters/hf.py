@@ -22,6 +22,7 @@ from .hf_weights import (
 from .litgpt_lineage import LINEAGE, lineage_of
 from .prompt_parity import check_prompt, prompt_problems
 from .prompt_record import read_record, weight_problems
+from .quantization import quantize_problems
 
 PIP = "'entailbench[hf]'"
 
@@ -43,11 +44,13 @@ class HfBackend(Backend):
         if options.batch_size is not None and options.batch_size < 1:
             yield f"batch_size = {options.batch_size}: it must be at least 1"
         yield from device_problems(options.device)
+        yield from quantize_problems(options.quantize, options.device)
         yield from _record_problems(options, context)
 
     def weights_key(self, options: HfOptions) -> str:
         """Everything that ``shared_base`` loads by, so that a model and adapters over it load once."""
-        return f"{options.pretrained} {options.revision} {options.device} {options.dtype} {options.trust_remote_code}"
+        how = f"{options.device} {options.dtype} {options.quantize}"
+        return f"{options.pretrained} {options.revision} {how} {options.trust_remote_code}"
 
     def describe(self, options: HfOptions) -> str:
         return options.pretrained + (f" + {options.adapter}" if options.adapter else "")
