@@ -71,6 +71,21 @@ def test_growth(roomy_llama: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_three_adapters_take_hardly_more_memory_than_their_base(smollm2: Path, cache_home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "memory.py"), "--pretrained", str(smollm2), "--adapters", "3", "--limit", "4"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ENTAILBENCH_HOME": str(cache_home)},
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr
+    ratio = re.search(r"ratio: ([\d.]+)", done.stdout)
+    assert ratio, done.stdout
+    assert float(ratio[1]) <= 1.15, done.stdout
+
+
+@pytest.mark.slow
 def test_precision(tiny_llama: Path) -> None:
     printed = run("precision.py", "--rows-asked", 5, model=tiny_llama)
     errors = re.findall(r"mean error ([\d.]+)", printed)

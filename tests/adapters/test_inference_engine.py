@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,7 +24,7 @@ from entailbench_adapters.inference.processor import Products
 from entailbench_adapters.inference.rows import common, passes, root_length
 from entailbench_adapters.inference.score import Scored, score
 from entailbench_adapters.inference.stopping import StopStrings
-from tiny_models import make_tiny_tokenizer
+from tiny_models import make_tiny_llama, make_tiny_tokenizer
 
 VOCABULARY = 400
 SMALL: dict[str, Any] = dict(  # noqa: C408 -- keyword arguments of configurations
@@ -535,6 +536,28 @@ class TestBadInput:
             list(model.generate([prompt], Decoding(4)))
         with pytest.raises(ModelError, match=said):
             list(model.score([Prompt("t/0", "t", 0, (), "a")], [["yes", " entirely-new"]]))
+
+    def test_tokenizer_of_another_model_is_told_when_it_is_opened(
+        self, tiny_llama: Path, tmp_path: Path, context: Callable[..., OpenContext]
+    ) -> None:
+        from entailbench_adapters.hf_weights import load_tokenizer
+
+        directory = shutil.copytree(tiny_llama, tmp_path / "m")
+        tokenizer = load_tokenizer(directory)
+        tokenizer.add_tokens([f"entirely-new-{number}" for number in range(500)])
+        tokenizer.save_pretrained(directory)
+        told: list[str] = []
+        HfBackend().open(HfOptions(str(directory), device="cpu"), context(notify=told.append))
+        (line,) = told
+        assert line.startswith(f"the tokenizer for {directory} has {len(tokenizer)} tokens and the embedding 400 rows")
+
+    def test_without_a_chat_template(self, tmp_path: Path, context: Callable[..., OpenContext]) -> None:
+        told: list[str] = []
+        directory = make_tiny_llama(tmp_path / "plain", chat=False)
+        model = HfBackend().open(HfOptions(str(directory), device="cpu"), context(notify=told.append))
+        assert told == [f"{directory} has no chat template: it is given plain text to continue, not a conversation"]
+        assert model.identity.details["prompt"] == "plain text: no chat template"
+        assert not model.chat
 
 
 def test_nothing_is_left_of_a_failed_call() -> None:
