@@ -45,6 +45,9 @@ def answer_all(
                     break
                 name, later = resolved.spec.name, here[index + 1 :]
                 try:
+                    if index == 0:
+                        # Opening the first one imports for seconds before it reads.
+                        ahead.begin(name, _unread_files(resolved, ()))
                     model = _opened(resolved, observer)
                     if later:
                         ahead.begin(later[0].spec.name, _unread_files(later[0], here[: index + 1]))

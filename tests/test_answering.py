@@ -508,6 +508,24 @@ class TestReadingAhead:
         ran(prepared(scripts), models=("one", "two", "three"))
         assert fed == {"first": [0], "second": [0]}
 
+    def test_the_first_models_weights_are_read_while_it_is_opened(
+        self, prepared: Callable[..., Registry], workspace: Path
+    ) -> None:
+        pipe = workspace / "weights"
+        os.mkfifo(pipe)
+        fed = threading.Event()
+
+        def feed() -> None:
+            with pipe.open("wb") as end:
+                end.write(b"weights")
+            fed.set()
+
+        threading.Thread(target=feed, daemon=True).start()
+        waited: list[bool] = []
+        script = Script(weights=(pipe,), opened=lambda: waited.append(in_vain(fed)))
+        ran(prepared({"here": script}), models=("here",))
+        assert waited == [False]
+
     def test_what_is_too_large_is_left_and_said(self, tmp_path: Path) -> None:
         weights = tmp_path / "weights"
         weights.write_bytes(bytes(1000))
