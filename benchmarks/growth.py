@@ -1,8 +1,8 @@
 """How the cost of answering grows: with rows, candidates, the prompt's length, and questions about one puzzle.
 
-    python benchmarks/growth.py --json growth.json --plot docs/growth.svg
+    python benchmarks/growth.py --peer --json growth.json --table growth.md --plot docs/growth.svg
     python benchmarks/growth.py --task puzzte_generated --adapter FOLDER --dtype bfloat16 --json growth.json
-    python benchmarks/growth.py --drawn growth.json --plot docs/growth.svg
+    python benchmarks/growth.py --drawn growth.json --table growth.md --plot docs/growth.svg
 
 One thing varies, the others stay: the rows are those of the task in file order, ``--rows-asked`` of them where their
 number is not what varies. Longer prompts have the contexts of other rows in front of their own, so that nothing more is
@@ -59,7 +59,7 @@ def main() -> int:
     options = parsed()
     if options.drawn:
         kept = json.loads(options.drawn.read_text(encoding="utf-8"))
-        draw([Point(**each) for each in kept["points"]], options.plot)
+        publish([Point(**each) for each in kept["points"]], options)
         return 0
     everything, _ = workload(options)
     sides = SIDES if options.peer else SIDES[:1]
@@ -87,9 +87,43 @@ def main() -> int:
     finally:
         for contender in contenders.values():
             contender.close()
+    publish(points, options)
+    return 0
+
+
+def publish(points: Sequence[Point], options: argparse.Namespace) -> None:
+    """Writes the table and the plot that were asked for."""
+    if options.table:
+        options.table.write_text(table(points), encoding="utf-8")
     if options.plot:
         draw(points, options.plot)
-    return 0
+
+
+def table(points: Sequence[Point]) -> str:
+    """In Markdown: a line for each place of what varies, the sides beside each other."""
+    sides = [side for side in SIDES if any(point.side == side for point in points)]
+    cells = [["what varies", "rows", *(f"{side}, {what}" for side in sides for what in ("ms a row", "CPU ms a row"))]]
+    if len(sides) == 2:
+        cells[0].append("ratio of CPU times")
+    cells.append(["---"] * len(cells[0]))
+    for axis, value in dict.fromkeys((point.axis, point.value) for point in points):
+        here = {point.side: point for point in points if (point.axis, point.value) == (axis, value)}
+        line = [f"{value:,.0f} {AXES[axis]}", " · ".join(f"{here[side].rows:,}" for side in sides if side in here)]
+        for side in sides:
+            each = here.get(side)
+            line += [f"{1000 * s / each.rows:,.1f}" for s in (each.seconds, each.cpu_seconds)] if each else ["–", "–"]
+        if len(sides) == 2:
+            line.append(ratio(here))
+        cells.append(line)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def ratio(here: dict[str, Point]) -> str:
+    """The other side's CPU time a row, in ours."""
+    ours, its = (here.get(side) for side in SIDES)
+    if ours is None or its is None:
+        return "–"
+    return f"{its.cpu_seconds / its.rows / (ours.cpu_seconds / ours.rows):.1f}"
 
 
 def settings(everything: Work, options: argparse.Namespace) -> Iterator[tuple[str, float, Work]]:
@@ -200,11 +234,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--peer-rows", type=int, default=16, help="lm-eval answers the first ones only")
     parser.add_argument("--batch-size", type=int, default=8, help="lm-eval's")
     parser.add_argument("--json", type=Path, help="file for the figures, written after every run")
+    parser.add_argument("--table", type=Path, help="a Markdown file")
     parser.add_argument("--plot", type=Path, help="an SVG file")
-    parser.add_argument("--drawn", type=Path, help="draw the figures of this file again, and measure nothing")
+    parser.add_argument("--drawn", type=Path, help="table and plot of this file's figures; measures nothing")
     options = parser.parse_args()
-    if options.drawn and not options.plot:
-        parser.error("--drawn needs --plot")
+    if options.drawn and not (options.plot or options.table):
+        parser.error("--drawn needs --plot or --table")
     return options
 
 

@@ -44,10 +44,10 @@ def roomy_llama(tiny_llama: Path, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_growth(roomy_llama: Path, tmp_path: Path) -> None:
     small = ("--rows-axis", "4,8", "--candidates-axis", "1,3", "--contexts-axis", "0,1", "--questions-axis", "1,4")
-    figures, plot = tmp_path / "growth.json", tmp_path / "growth.svg"
+    figures, plot, table = (tmp_path / f"growth.{form}" for form in ("json", "svg", "md"))
     printed = run(
         *("growth.py", *small, "--rows-asked", 8, "--peer", "--peer-rows", 2, "--batch-size", 2),
-        *("--json", figures, "--plot", plot),
+        *("--json", figures, "--plot", plot, "--table", table),
         model=roomy_llama,
     )
     assert "questions about one puzzle 4: entailbench" in printed
@@ -65,6 +65,14 @@ def test_growth(roomy_llama: Path, tmp_path: Path) -> None:
     assert long > 1.3 * short
     before = plot.read_text(encoding="utf-8")
     assert before.count("<svg") == 1
+    lines = [line.strip("|\n").split("|") for line in table.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 2 + 8
+    assert {len(line) for line in lines} == {7}
+    first, its = points[0], points[1]
+    cpu = [each["cpu_seconds"] / each["rows"] for each in (first, its)]
+    assert [cell.strip() for cell in lines[2]][:2] == ["4 rows", "4 · 2"]
+    assert float(lines[2][3]) == pytest.approx(1000 * cpu[0], abs=0.06)
+    assert float(lines[2][6]) == pytest.approx(cpu[1] / cpu[0], abs=0.06)
     plot.unlink()
     run("growth.py", "--drawn", figures, "--plot", plot, model=roomy_llama)
     assert plot.read_text(encoding="utf-8") == before
