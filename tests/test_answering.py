@@ -35,7 +35,7 @@ from entailbench.plugins import create_plugin_manager
 from entailbench.reading_ahead import ReadingAhead
 from entailbench.registry import Registry, load_registry
 from entailbench.runner import Outcome, RunConfig, run
-from entailbench.writing_behind import WritingBehind
+from entailbench.writing_behind import GRACE_SECONDS, WritingBehind
 from entailbench_adapters.openai import OpenaiBackend
 from model_plugins import known_plugin
 from servers import RecordingServer, Reply, Request
@@ -449,27 +449,55 @@ class TestWritingBehind:
         class Full:
             closed = 0
 
+            def __init__(self, seconds: float) -> None:
+                self.seconds = seconds
+
             def append(self, row: Any) -> None:
+                time.sleep(self.seconds)
                 raise RunError("the disk is full")
 
             def close(self) -> None:
                 self.closed += 1
 
-        lines = Full()
-        behind = WritingBehind(lines)
+        slow = Full(4 * GRACE_SECONDS)
+        behind = WritingBehind(slow)
         behind.append({})
         with pytest.raises(RunError, match="the disk is full"):
             behind.close()
-        assert lines.closed == 1
-        behind = WritingBehind(Full())
-        behind.append({})
-
-        def append_on() -> None:
-            while True:
-                behind.append({})
-
+        behind = WritingBehind(quick := Full(0))
         with pytest.raises(RunError, match="the disk is full"):
-            append_on()
+            behind.append({})
+        behind.close()
+        assert (slow.closed, quick.closed) == (1, 1)
+
+    def test_a_slow_disk_is_waited_for_once_until_it_has_caught_up(self) -> None:
+        class Disk:
+            written = 0
+            hangs = threading.Event()
+
+            def append(self, row: Any) -> None:
+                self.hangs.wait()
+                self.written += 1
+
+            def close(self) -> None:
+                pass
+
+        disk = Disk()
+        behind = WritingBehind(disk)
+        began = time.monotonic()
+        for number in range(400):
+            behind.append({"row": number})
+        assert GRACE_SECONDS <= time.monotonic() - began < 100 * GRACE_SECONDS
+        assert disk.written == 0
+        disk.hangs.set()
+        deadline = time.monotonic() + PATIENCE
+        while disk.written < 400:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(GRACE_SECONDS)
+        for number in range(400, 500):  # now each is with the system when the next comes
+            behind.append({"row": number})
+            assert disk.written == number + 1
         behind.close()
 
 
