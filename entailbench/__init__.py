@@ -25,6 +25,7 @@ from entailbench.errors import (
     UnknownNameError,
     UsageError,
 )
+from entailbench.free_memory import available_memory
 from entailbench.home import default_home
 from entailbench.hookspecs import hookimpl
 from entailbench.overlap import puzzle_fingerprint, read_puzzles
@@ -85,6 +86,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "__version__",
+    "available_memory",
     "default_home",
     "hookimpl",
     "puzzle_fingerprint",
