@@ -27,6 +27,7 @@ from entailbench.errors import (
     UnknownNameError,
     UsageError,
 )
+from entailbench.free_memory import available_memory
 from entailbench.home import default_home
 from entailbench.hookspecs import hookimpl
 from entailbench.limits import Limits, Purse
@@ -98,6 +99,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "__version__",
+    "available_memory",
     "default_home",
     "hookimpl",
     "puzzle_fingerprint",

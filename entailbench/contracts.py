@@ -156,6 +156,8 @@ class Backend(ABC):
     """Whether ``base = "…"`` means something to it; where not, the key is refused."""
     scores: ClassVar[bool] = False
     """Whether its models can score candidates (``puzzte_mc``)."""
+    remote: ClassVar[bool] = False
+    """Whether its models compute elsewhere: a run asks them, from a thread of their own, while others compute here."""
     requires: ClassVar[Mapping[str, str]] = {}
     """Importable modules it needs → what to ``pip install`` for them; checked before anything is opened."""
     export_formats: ClassVar[tuple[str, ...]] = ()
@@ -190,6 +192,10 @@ class Backend(ABC):
     def describe(self, options: Any) -> str:
         """One short phrase for ``entailbench models``, e.g. the folder or the served model's name."""
         return ""
+
+    def weight_files(self, options: Any, context: OpenContext) -> Iterable[Path]:
+        """The large files that ``open`` will read, as far as they are on this machine: a run reads them ahead."""
+        return ()
 
     def origin(self, options: Any, context: OpenContext) -> str:
         """The same where it depends on what was trained here: which weights the name means now."""

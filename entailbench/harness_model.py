@@ -6,12 +6,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.model import LM
 
+from entailbench.answer_stream import checked
 from entailbench.decoding import decoding_of, with_room_for
 from entailbench.errors import ModelError, PreflightError, RowErrorsError, UsageError
 from entailbench.plugins import create_plugin_manager
@@ -89,10 +89,7 @@ class HarnessModel(LM):  # type: ignore[misc]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """One (log-probability, greedy) pair per request, in order."""
-        groups: dict[tuple[str, int, str], list[int]] = {}
-        for index, request in enumerate(requests):
-            groups.setdefault((request.task_name, request.doc_id, request.args[0]), []).append(index)
-        members = list(groups.values())
+        members = self._by_prompt(requests)
         prompts = self._prompts([requests[indices[0]] for indices in members])
         candidates = [[requests[i].args[1] for i in indices] for indices in members]
         scores: dict[str, CandidateScores] = {}
@@ -117,6 +114,12 @@ class HarnessModel(LM):  # type: ignore[misc]
             groups.setdefault(decoding, []).append(index)
         return groups
 
+    def _by_prompt(self, requests: Sequence[Instance]) -> list[list[int]]:
+        groups: dict[tuple[str, int, str], list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault((request.task_name, request.doc_id, request.args[0]), []).append(index)
+        return list(groups.values())
+
     def _prompts(self, requests: Sequence[Instance]) -> list[Prompt]:
         seen: Counter[str] = Counter()
         prompts = []
@@ -136,32 +139,19 @@ class HarnessModel(LM):  # type: ignore[misc]
 
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
         """Checks that every prompt is answered exactly once, and passes each answer on."""
-        wanted = {prompt.id: prompt for prompt in prompts}
         self._on_start(len(prompts))
         start = time.perf_counter()
-        for answer in stream:
-            if answer.prompt_id not in wanted or answer.prompt_id in into:
-                how = "twice" if answer.prompt_id in into else "though it was not asked"
-                raise ModelError(f"backend of {self.name!r} answered prompt {answer.prompt_id!r} {how}")
-            if isinstance(answer, Answer):
-                answer = replace(answer, text=_encodable(answer.text))
-            into[answer.prompt_id] = answer
-            self._on_answer(wanted[answer.prompt_id], answer)
+        for prompt, answer in checked(stream, prompts, self.name):
+            into[prompt.id] = answer
+            self._on_answer(prompt, answer)
         self.seconds += time.perf_counter() - start
         self._check_errors(into.values())
-        if missing := [key for key in wanted if key not in into]:
-            raise ModelError(f"backend of {self.name!r} left {len(missing)} prompts unanswered, first {missing[0]!r}")
 
     def _check_errors(self, answers: Iterable[Any]) -> None:
         """For a model that went on answering all the same."""
         failed = [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
         if len(failed) > self._max_errors:
             raise RowErrorsError(f"{self.name!r} could not answer {len(failed)} rows: {failed[0].reason}")
-
-
-def _encodable(text: str) -> str:
-    """Half an emoji, which an API may send, as its escape: nothing could write it to a file."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class EntailbenchLM(HarnessModel):

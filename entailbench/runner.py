@@ -9,23 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from entailbench import harness
 from entailbench.analysis import analyse
-from entailbench.answered import Judged, ModelAnswers, Row, TaskAnswers
-from entailbench.contracts import Model, ResolvedModel, Shared
+from entailbench.answered import ModelAnswers, Row, TaskAnswers
+from entailbench.answering import answer_all
+from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
-from entailbench.decoding import with_room_for
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.findings import Report
-from entailbench.leaks import Leaks, find_leaks
+from entailbench.leaks import find_leaks
 from entailbench.limits import MAX_ERRORS, Limits, Purse
-from entailbench.outcomes import prediction, what_it_took
-from entailbench.records import Answer, CandidateScores, Prompt
 from entailbench.registry import Registry
 from entailbench.robustness import PerturbedTask, perturbed_task
 from entailbench.run_directory import RunDirectory
+from entailbench.run_plan import Observer, Plan
 from entailbench.stats.baselines import baselines
 from entailbench.training_rows import training_rows
 
@@ -63,43 +62,6 @@ class RunConfig:
     """How many rows of a model may end as errors."""
 
 
-class Observer(Protocol):
-    """Is told how far a run is."""
-
-    def notify(self, message: str) -> None:
-        """One line about a wait."""
-
-    def start(self, model: str, task: str, rows: int) -> None:
-        """A model starts on a task."""
-
-    def advance(self) -> None:
-        """One row was answered."""
-
-    def finish(self) -> None:
-        """The model is through with the task, or was stopped."""
-
-
-@dataclass(frozen=True)
-class _Plan:
-    models: tuple[ResolvedModel, ...]
-    tasks: tuple[harness.LoadedTask, ...]
-    shared: Shared
-    leaks: Leaks
-    task_paths: tuple[Path, ...]
-    metadata: Mapping[str, Any]
-    """What the tasks' loaders were given."""
-    limits: Limits
-    """The same that the models have."""
-    perturbed: Mapping[str, PerturbedTask] = field(default_factory=dict)
-    """By the task's name."""
-    costs: tuple[TaskCost, ...] = ()
-
-    @property
-    def asked(self) -> tuple[harness.LoadedTask, ...]:
-        """The tasks, and their perturbed twins."""
-        return (*self.tasks, *(twin.loaded for twin in self.perturbed.values() if twin.loaded))
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What a run found, and the answers that it was found in."""
@@ -131,19 +93,18 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
         directory.write_lines(f"rows/{name}.jsonl", asked)
     for name, twin in plan.perturbed.items():
         directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
-    answered: dict[str, list[ModelAnswers]] = {task.name: [] for task in plan.tasks}
     try:
-        for index, resolved in enumerate(plan.models):
-            for task, answers in _answer(resolved, plan, config.limit, directory, observer).items():
-                answered[task].append(answers)
-            plan.shared.keep_only(later.context.root for later in plan.models[index + 1 :])
+        answered = answer_all(plan, config.limit, directory, observer)
     except BaseException:
         observer.notify(f"what was answered so far is kept in {directory.path}")
         raise
     finally:
         plan.shared.keep_only(())
     observer.notify("computing intervals and tests")
-    tasks = tuple(_completed(task, rows[task.name], answered[task.name], plan, directory) for task in plan.tasks)
+    tasks = tuple(
+        _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
+        for task in plan.tasks
+    )
     identities = {one.name: one.identity for one in tasks[0].models if one.identity}
     return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
 
@@ -161,7 +122,7 @@ def _completed(
     loaded: harness.LoadedTask,
     rows: tuple[Row, ...],
     models: Sequence[ModelAnswers],
-    plan: _Plan,
+    plan: Plan,
     directory: RunDirectory,
 ) -> TaskAnswers:
     """A task with what the baselines say, which is written beside the answers."""
@@ -186,7 +147,7 @@ def _completed(
     )
 
 
-def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Plan:
+def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> Plan:
     """Everything that can be known before the first token; all problems at once."""
     problems: list[str] = []
     if not config.models:
@@ -238,7 +199,7 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
         problems += budget_problems(costs) if config.budget is not None else []
     if problems:
         raise PreflightError(problems)
-    return _Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed, costs)
+    return Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed, costs)
 
 
 def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer: Observer) -> dict[str, PerturbedTask]:
@@ -249,12 +210,12 @@ def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer:
 
         def advance(rows: int) -> None:
             for _ in range(rows):
-                observer.advance()
+                observer.advance("perturbing")
 
         try:
             twin = found[task.name] = perturbed_task(task, config.limit, advance=advance)
         finally:
-            observer.finish()
+            observer.finish("perturbing")
         observer.notify(f"{task.name}: {len(twin.rows):,} questions put otherwise, each confirmed by the solver")
     return found
 
@@ -305,90 +266,6 @@ def _output_problems(path: Path) -> list[str]:
 def _mounted_read_only(path: Path) -> bool:
     # For root, os.access says yes to everything; the mount's flag does not lie.
     return bool(hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY)
-
-
-def _answer(
-    resolved: ResolvedModel,
-    plan: _Plan,
-    limit: int | None,
-    directory: RunDirectory,
-    observer: Observer,
-) -> dict[str, ModelAnswers]:
-    """Opens one model and runs it over all tasks; returns its answers by task."""
-    name = resolved.spec.name
-    lineage = resolved.backend.lineage(resolved.options, resolved.context)
-    observer.notify(f"opening {name}")
-    model = resolved.open()
-    evaluations: dict[str, harness.Evaluation] = {}
-    try:
-        for loaded in plan.asked:
-            predictions = directory.predictions(name)
-
-            def on_answer(
-                prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask = loaded
-            ) -> None:
-                predictions.append(prediction(prompt, answer, loaded.split))  # noqa: B023 - used before the next turn
-                observer.advance()
-
-            def on_start(rows: int, loaded: harness.LoadedTask = loaded) -> None:
-                observer.start(name, loaded.name, rows)
-
-            try:
-                evaluations[loaded.name] = harness.evaluate(
-                    *(model, name, loaded),
-                    limit=limit if loaded in plan.tasks else None,
-                    on_start=on_start,
-                    on_answer=on_answer,
-                    out=directory.path / "lm_eval",
-                    max_errors=plan.limits.max_errors,
-                )
-            finally:
-                observer.finish()
-                predictions.close()
-            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluations[loaded.name].answers)
-        if took := what_it_took(name, [one for done in evaluations.values() for one in done.answers], model.usage):
-            observer.notify(took)
-        return {
-            task.name: ModelAnswers(
-                name=name,
-                answers=evaluations[task.name].answers,
-                identity=model.identity,
-                seconds=evaluations[task.name].seconds,
-                leaked=plan.leaks.rows(name, task.name),
-                lineage=lineage,
-                usage=model.usage,
-                perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
-            )
-            for task in plan.tasks
-        }
-    finally:
-        try:
-            described = {
-                "name": name,
-                "identity": model.identity,
-                "options": repr(resolved.options),  # a backend's repr hides what is secret
-                "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
-                "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
-                "source": resolved.spec.source,
-                "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
-                "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
-                "lineage": lineage,
-                "usage": model.usage,
-            }
-            directory.write(f"models/{name}.json", described)
-        finally:
-            model.close()
-
-
-def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:
-    return evaluations[twin.loaded.name].answers if twin and twin.loaded else ()
-
-
-def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:
-    """As lm-eval names them; None where nothing is generated."""
-    if task.scores_candidates:
-        return None
-    return with_room_for(model.answer_tokens, task.task.config.generation_kwargs or {})
 
 
 def _versions() -> dict[str, str]:

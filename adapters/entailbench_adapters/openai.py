@@ -96,6 +96,7 @@ class OpenaiBackend(Backend):
 
     name: ClassVar[str] = "openai"
     Options: ClassVar[type] = OpenaiOptions
+    remote: ClassVar[bool] = True
     requires: ClassVar[dict[str, str]] = {"openai": "'entailbench[openai]'", "tenacity": "'entailbench[openai]'"}
 
     def check(self, options: OpenaiOptions, context: OpenContext) -> Iterable[str]:
