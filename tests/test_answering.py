@@ -127,38 +127,34 @@ def in_vain(awaited: threading.Event) -> bool:
     return not awaited.wait(PATIENCE)
 
 
+def meeting(met: threading.Barrier) -> Callable[[Request], str]:
+    """Answers of a server whose first one waits for the others of ``met``."""
+    first = threading.Event()
+
+    def answer(request: Request) -> str:
+        if not first.is_set():
+            first.set()
+            met.wait()
+        return "entailment"
+
+    return answer
+
+
 class TestElsewhere:
     def test_an_api_is_asked_while_a_model_computes(self, prepared: Callable[..., Registry]) -> None:
         met = threading.Barrier(2, timeout=PATIENCE)
-        first = threading.Event()
-
-        def answer(request: Request) -> str:
-            if not first.is_set():
-                first.set()
-                met.wait()
-            return "entailment"
-
-        with RecordingServer(answer) as server:
+        with RecordingServer(meeting(met)) as server:
             # It stands behind the one that computes: its turn would come afterwards.
             registry = prepared({"here": Script(at=lambda row: row or met.wait())}, api=server)
             ran(registry, models=("here", "api"))
+        assert not met.broken
 
     def test_two_apis_are_asked_at_a_time(self, prepared: Callable[..., Registry]) -> None:
         met = threading.Barrier(2, timeout=PATIENCE)
-
-        def meeting() -> Callable[[Request], str]:
-            first = threading.Event()
-
-            def answer(request: Request) -> str:
-                if not first.is_set():
-                    first.set()
-                    met.wait()
-                return "entailment"
-
-            return answer
-
-        with RecordingServer(meeting()) as one, RecordingServer(meeting()) as other:
+        with RecordingServer(meeting(met)) as one, RecordingServer(meeting(met)) as other:
             ran(prepared(one=one, other=other), models=("one", "other"))
+        # A server that has waited in vain is asked again.
+        assert not met.broken
 
     @pytest.mark.parametrize("perturb", [False, True])
     def test_nothing_that_is_found_depends_on_it(
