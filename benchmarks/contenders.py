@@ -29,6 +29,8 @@ class Work:
     threads: int
     rows: int | None
     """Ours, written at a time."""
+    contexts: tuple[str, ...] = ()
+    """Of each row, its puzzle as it stands in the prompt."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class Contender:
     def run(self, batch_size: int | None = None, limit: int | None = None) -> Measured:
         """Answers all rows, or the first ``limit``."""
         return self._ask("run", batch_size, limit)  # type: ignore[no-any-return]
+
+    def take(self, work: Work) -> None:
+        """Other rows, for the model that is open."""
+        self._ask("take", work)
 
     def margins(self, texts: Sequence[tuple[int, str, str]]) -> list[float]:
         """Of rows with two texts: how far the two tokens at their first difference are apart, in log-probability."""
@@ -128,7 +134,7 @@ class Ours:
     def __init__(self, work: Work) -> None:
         from pathlib import Path
 
-        from entailbench import OpenContext, Prompt
+        from entailbench import OpenContext
         from entailbench_adapters.hf import HfBackend
         from entailbench_adapters.hf_weights import HfOptions
 
@@ -140,8 +146,13 @@ class Ours:
             batch_size=work.rows,  # type: ignore[arg-type]
         )
         here = Path.cwd()
-        self._work = work
         self._model: Any = HfBackend().open(options, OpenContext(name="ours", home=here, workspace=here, notify=print))
+        self.take(work)
+
+    def take(self, work: Work) -> None:
+        from entailbench import Prompt
+
+        self._work = work
         self._prompts = [Prompt(key, "", n, (), text) for n, (key, text) in enumerate(work.prompts)]
 
     def run(self, batch_size: int | None = None, limit: int | None = None) -> list[Any]:
@@ -203,10 +214,13 @@ class LmEval:
     def __init__(self, work: Work) -> None:
         from lm_eval.models.huggingface import HFLM
 
-        self._work = work
+        self.take(work)
         self._lm: Any = HFLM(
             pretrained=work.pretrained, peft=work.adapter, dtype=work.dtype, device=work.device, batch_size=1
         )
+
+    def take(self, work: Work) -> None:
+        self._work = work
 
     def run(self, batch_size: int | None = None, limit: int | None = None) -> list[Any]:
         from lm_eval.api.instance import Instance

@@ -16,12 +16,9 @@ this machine's own matrix products, measured here and now.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,9 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from contenders import Contender, Measured, Work
-from train import home, load
-
-from entailbench import Decoding, Prompt
+from train import load
+from workload import add_options, numbers, workload
 
 SCORE_TOLERANCE = 2e-4
 """Of log-probabilities in float32."""
@@ -136,120 +132,10 @@ def show(work: Work, pairs: Sequence[tuple[Measured, Measured]], best: int, ours
     }
 
 
-class _AskedError(Exception):
-    """Stops a task as soon as it has asked its model."""
-
-
-def workload(options: argparse.Namespace) -> tuple[Work, int]:
-    """The rows of a task as a model is asked them, and how many puzzles they are about."""
-    from entailbench import Message, Model, ModelIdentity, harness
-    from entailbench.plugins import create_plugin_manager
-    from entailbench.registry import load_registry
-    from entailbench.runner import task_paths
-    from entailbench_adapters.hf_weights import load_tokenizer
-
-    pretrained = options.pretrained or embedded_folder()
-    tokenizer = load_tokenizer(options.adapter if options.adapter and has_tokenizer(options.adapter) else pretrained)
-
-    class Listener(Model):
-        """Listens to what is asked and answers nothing."""
-
-        prompts: Sequence[Prompt] = ()
-        decoding: Decoding | None = None
-        candidates: Sequence[Sequence[str]] = ()
-
-        @property
-        def identity(self) -> ModelIdentity:
-            return ModelIdentity("none", None)
-
-        def render(self, messages: Sequence[Message]) -> str:
-            turns = [{"role": message.role, "content": message.content} for message in messages]
-            return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-
-        def generate(self, prompts: Any, decoding: Any) -> Any:
-            self.prompts, self.decoding = prompts, decoding
-            raise _AskedError
-
-        def score(self, prompts: Any, candidates: Any) -> Any:
-            self.prompts, self.candidates = prompts, candidates
-            raise _AskedError
-
-    metadata = {"data_dir": str(options.data_dir) if options.data_dir else None}
-    paths = task_paths(load_registry(create_plugin_manager()))
-    (loaded,), problems = harness.load_tasks([options.task], paths, split=options.split, metadata=metadata)
-    if problems:
-        sys.exit("\n".join(problems))
-    found = Listener()
-    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_AskedError):
-        harness.evaluate(
-            *(found, "listener", loaded),
-            limit=None,
-            on_start=lambda rows: None,
-            on_answer=lambda prompt, answer: None,
-            out=Path(folder),
-        )
-    candidates = [options.candidates or tuple(texts) for texts in found.candidates]
-    order = list(range(len(found.prompts)))
-    puzzle_of = [
-        str(prompt.doc.get("context") or prompt.doc.get("puzzle") or n) for n, prompt in enumerate(found.prompts)
-    ]
-    if options.order == "puzzle":
-        first = {puzzle: number for number, puzzle in reversed(list(enumerate(puzzle_of)))}
-        order.sort(key=lambda number: first[puzzle_of[number]])
-    order = order[: options.limit]
-    decoding = found.decoding or Decoding(1)
-    if options.max_tokens:
-        decoding = Decoding(options.max_tokens, () if options.no_stop else decoding.stop)
-    work = Work(
-        prompts=tuple((found.prompts[n].id, found.prompts[n].text) for n in order),
-        candidates=tuple(candidates[n] for n in order) if candidates else (),
-        decoding=decoding,
-        pretrained=str(pretrained),
-        adapter=str(options.adapter) if options.adapter else None,
-        dtype=options.dtype,
-        device=options.device,
-        threads=options.threads,
-        rows=options.rows,
-    )
-    return work, len({puzzle_of[number] for number in order})
-
-
-def has_tokenizer(folder: Path) -> bool:
-    return (folder / "tokenizer.json").is_file()
-
-
-def embedded_folder() -> Path:
-    """SmolLM2 from the cache."""
-    from entailbench_adapters import embedded
-
-    return embedded.prepare(home(), lambda line: print(line, file=sys.stderr))
-
-
 def parsed() -> argparse.Namespace:
     """The command line."""
-
-    def numbers(text: str) -> list[int]:
-        return [int(part) for part in text.split(",")]
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", default="puzzte_generated", help="a task whose name ends in _mc is scored")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--data-dir", type=Path, help="of tasks that read a folder")
-    parser.add_argument("--limit", type=int, default=120, help="rows")
-    parser.add_argument("--order", choices=("file", "puzzle"), default="file", help="puzzle: whole puzzles together")
-    parser.add_argument("--pretrained", type=Path, help="a Hugging Face folder; default: SmolLM2-135M-Instruct")
-    parser.add_argument("--adapter", type=Path, help="a PEFT adapter on it")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rows", type=int, help="of ours being written at a time; default: what suits the device")
-    parser.add_argument(
-        "--candidates",
-        type=lambda text: tuple(text.split("|")),
-        help="to score instead of the task's, a | between them",
-    )
-    parser.add_argument("--max-tokens", type=int, help="of an answer, instead of the task's limit")
-    parser.add_argument("--no-stop", action="store_true", help="with --max-tokens: without the task's stop strings")
+    add_options(parser)
     parser.add_argument("--batch-sizes", type=numbers, default=[1, 4, 8, 16, 32], help="of lm-eval; the best is taken")
     parser.add_argument("--sweep-rows", type=int, default=32, help="rows on which the batch size is chosen")
     parser.add_argument("--pairs", type=int, default=5)

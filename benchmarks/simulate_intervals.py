@@ -29,6 +29,8 @@ from entailbench.stats.sample import Sample
 METRICS = ("overall", "entailment", "not_entailment", "balanced", "macro_f1", "mcc", "kappa")
 ENTAILED = 0.35
 """Share of rows whose label is entailment, as in Puzzte."""
+REDRAWN = 100
+"""So many samples share a set of resamples."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class World:
     """With what chance both models meet a puzzle in the same way; they are alike in what is hard for them."""
     sizes: tuple[int, ...] = (1, 2, 2, 3, 4)
     """Numbers of questions about a puzzle, equally likely."""
+    around: float = 0.0
+    """How far the truth varies from sample to sample: the shares of wrong answers are multiplied by a number between 1
+    minus and 1 plus this, all equally likely. What is counted is then the mean coverage over such truths."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,18 @@ class Drawn:
     first: NDArray[np.bool_]
     """(rows,): whether the first model is right."""
     second: NDArray[np.bool_]
+
+
+def varied(world: World, rng: np.random.Generator) -> World:
+    """The world that the next sample is of."""
+    if not world.around:
+        return world
+    factor = 1 + world.around * rng.uniform(-1, 1)
+    first, second = (
+        (1 - factor * (1 - of_entailed), 1 - factor * (1 - of_others))
+        for of_entailed, of_others in (world.first, world.second)
+    )
+    return replace(world, first=first, second=second, around=0.0)
 
 
 def draw(world: World, rng: np.random.Generator) -> Drawn:
@@ -101,12 +118,13 @@ def truths(world: World) -> Mapping[str, float]:
 def simulate(world: World, samples: int, seed: int, draws: int = DRAWS) -> Counter[str]:
     """How often each interval held the truth, and how often each test rejected at 5%, of so many samples."""
     rng = np.random.default_rng([seed, round(1000 * world.correlation), world.puzzles])
-    resamples = weights(world.puzzles, draws, seed)
-    truth = truths(world)
-    difference = sum(world.first) / 2 - sum(world.second) / 2
     found: Counter[str] = Counter(dict.fromkeys((*METRICS, "difference", "analytic", "permutation", "mcnemar"), 0))
-    for _ in range(samples):
-        drawn = draw(world, rng)
+    for number in range(samples):
+        if number % REDRAWN == 0:
+            resamples = weights(world.puzzles, draws, seed + number)
+        this = varied(world, rng)
+        truth, difference = truths(this), sum(this.first) / 2 - sum(this.second) / 2
+        drawn = draw(this, rng)
         one = sums_of(drawn.sample, drawn.first, resamples)
         for name in METRICS:
             figure = estimate(name, one)
@@ -132,6 +150,13 @@ WORLDS: Mapping[str, World] = {
     "400 puzzles, 95% right": World(puzzles=400, first=(0.95, 0.95), second=(0.95, 0.95)),
     "100 puzzles, biased in opposite ways": World(first=(0.8, 0.6), second=(0.6, 0.8)),
     "200 puzzles, one question each": World(puzzles=200, sizes=(1,)),
+    "100 puzzles, 85 to 95% right": World(first=(0.9, 0.9), second=(0.9, 0.9), around=0.5),
+    "100 puzzles, 95% right": World(first=(0.95, 0.95), second=(0.95, 0.95)),
+    "100 puzzles, 90 to 100% right": World(first=(0.95, 0.95), second=(0.95, 0.95), around=1.0),
+    "200 puzzles, one question each, 95% right": World(200, 0.0, (0.95, 0.95), (0.95, 0.95), sizes=(1,)),
+    "200 puzzles, one question each, 90 to 100% right": World(
+        200, 0.0, (0.95, 0.95), (0.95, 0.95), sizes=(1,), around=1.0
+    ),
 }
 
 

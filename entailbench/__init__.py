@@ -14,19 +14,23 @@ from entailbench.contracts import (
     TrainingOutline,
 )
 from entailbench.errors import (
+    BudgetError,
     ConfigError,
     DataError,
     DivergedError,
     EntailbenchError,
     ModelError,
     PreflightError,
+    RowErrorsError,
     RunError,
     TrainingError,
     UnknownNameError,
     UsageError,
 )
+from entailbench.free_memory import available_memory
 from entailbench.home import default_home
 from entailbench.hookspecs import hookimpl
+from entailbench.limits import Limits, Purse
 from entailbench.overlap import puzzle_fingerprint, read_puzzles
 from entailbench.records import (
     ENTAILMENT,
@@ -35,6 +39,7 @@ from entailbench.records import (
     UNPARSED,
     Answer,
     CandidateScores,
+    CostEstimate,
     Decoding,
     Label,
     Message,
@@ -45,24 +50,30 @@ from entailbench.records import (
     SftPair,
     TaskOutline,
     TrainSpec,
+    Usage,
 )
+from entailbench.redaction import HIDDEN, redact
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ENTAILMENT",
+    "HIDDEN",
     "LABELS",
     "NOT_ENTAILMENT",
     "UNPARSED",
     "Answer",
     "Backend",
+    "BudgetError",
     "CandidateScores",
     "ConfigError",
+    "CostEstimate",
     "DataError",
     "Decoding",
     "DivergedError",
     "EntailbenchError",
     "Label",
+    "Limits",
     "Message",
     "Model",
     "ModelError",
@@ -71,8 +82,10 @@ __all__ = [
     "OpenContext",
     "PreflightError",
     "Prompt",
+    "Purse",
     "ReportedResult",
     "ResolvedModel",
+    "RowErrorsError",
     "RunError",
     "SftPair",
     "TaskOutline",
@@ -83,10 +96,13 @@ __all__ = [
     "TrainingOutcome",
     "TrainingOutline",
     "UnknownNameError",
+    "Usage",
     "UsageError",
     "__version__",
+    "available_memory",
     "default_home",
     "hookimpl",
     "puzzle_fingerprint",
     "read_puzzles",
+    "redact",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from entailbench.records import EMPTY, ModelIdentity
+from entailbench.records import EMPTY, ModelIdentity, Usage
 
 __all__ = [
     "FACETS",
@@ -105,7 +105,12 @@ class Judged:
     proof: bool | None = None
     """Whether the proof that the answer gives is valid; None where it gives none, or the task knows of no proofs."""
     probability: float | None = None
-    """Of "entailment", among the candidates that were scored; None where an answer was written."""
+    """Of "entailment", among the candidates that were scored, or from the tokens of a written answer (see
+    ``records.Answer``); None where neither is known."""
+    outcome: str = "answered"
+    """One of ``records.OUTCOMES``; only "answered" has a label."""
+    reason: str = ""
+    """Why there is no answer, or none that counts; empty for "answered"."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ class ModelAnswers:
     """Why a baseline could not be computed, as half a sentence; empty where it could."""
     perturbed: tuple[Judged, ...] = ()
     """One per perturbed row of the task, in their order; of a baseline, none."""
+    usage: Usage | None = None
+    """What answering took, over all tasks of the run; None where nobody counts."""
 
     @property
     def title(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -12,6 +13,7 @@ import click
 import entailbench
 from entailbench.errors import EntailbenchError
 from entailbench.plugins import create_plugin_manager
+from entailbench.redaction import redact
 
 __all__ = ["main"]
 
@@ -78,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits.
 
     What the user can mend is one message on standard error and exit code 2 (nothing was computed) or 1 (it
-    had begun); Ctrl-C is 130. Any other exception is a bug of ours and keeps its traceback.
+    had begun), or what the command says of its own codes; Ctrl-C is 130. Any other exception is a bug of ours, keeps
+    its traceback, and has exit code 1.
     """
     try:
         plugins = create_plugin_manager(on_broken=lambda broken: click.echo(f"entailbench: {broken}", err=True))
@@ -101,9 +104,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()
         code = 1
     except OSError as error:
+        code = 1
         if error.filename is not None or error.errno != errno.ENOSPC:
-            raise
-        # Writing to a file of ours is answered where it happens; what is left is standard output.
-        click.echo("entailbench: cannot write the output: no space left on device", err=True)
+            _show_bug(error)
+        else:
+            # Writing to a file of ours is answered where it happens; what is left is standard output.
+            click.echo("entailbench: cannot write the output: no space left on device", err=True)
+    except Exception as error:
+        _show_bug(error)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_bug(error: Exception) -> None:
+    """The traceback as Python prints it, but that messages of other packages may repeat the keys they were given."""
+    click.echo(redact("".join(traceback.format_exception(error))).rstrip(), err=True)

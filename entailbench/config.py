@@ -16,7 +16,18 @@ __all__ = ["CONFIG_NAME", "MODEL_NAME", "ConfigFile", "ModelTable", "RunDefaults
 CONFIG_NAME = "entailbench.toml"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names become file names: predictions, checkpoints."""
-RUN_KEYS = {"models": list, "tasks": list, "limit": int, "split": str, "data_dir": str, "output": str}
+RUN_KEYS = {
+    "models": list,
+    "tasks": list,
+    "limit": int,
+    "split": str,
+    "data_dir": str,
+    "output": str,
+    "budget": float,
+    "max_errors": int,
+}
+LEAST = {"max_errors": 0}
+"""What a number of ``[run]`` must at least be; 1 where nothing else is said. A budget must be more than 0."""
 TRAIN_KEYS = {
     "trainer": str,
     "task": str,
@@ -54,6 +65,8 @@ class RunDefaults:
     split: str | None = None
     data_dir: str | None = None
     output: str | None = None
+    budget: float | None = None
+    max_errors: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +126,8 @@ def _read_run(table: Any, path: Path, text: str, problems: list[str]) -> RunDefa
         where = _locate(path, text, "run", key)
         if key not in RUN_KEYS:
             problems.append(f"{where}: unknown key {key!r}{nearest_hint(key, RUN_KEYS)} (known: {', '.join(RUN_KEYS)})")
-        elif not _is(value, RUN_KEYS[key]) or (RUN_KEYS[key] is int and value < 1):
-            problems.append(f"{where}: {key!r} must be {_kind(RUN_KEYS[key])}, got {value!r}")
+        elif not _is(value, RUN_KEYS[key]) or not _is_enough(key, value):
+            problems.append(f"{where}: {key!r} must be {_kind(RUN_KEYS[key], LEAST.get(key, 1))}, got {value!r}")
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
     return RunDefaults(**values)
@@ -181,13 +194,20 @@ def _data_problems(data: Any, header: str, path: Path, text: str) -> list[str]:
 def _is(value: Any, kind: type) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, kind) and not isinstance(value, bool)
+    return isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
 
 
-def _kind(kind: type) -> str:
+def _is_enough(key: str, value: Any) -> bool:
+    if RUN_KEYS[key] is float:
+        return bool(0 < value < float("inf"))
+    return RUN_KEYS[key] is not int or value >= LEAST.get(key, 1)
+
+
+def _kind(kind: type, least: int = 1) -> str:
     return {
         list: "a list of strings",
-        int: "a whole number of at least 1",
+        int: f"a whole number of at least {least}",
+        float: "a number above 0",
         str: "a string",
         dict: "a table, for example {seed = 1}",
     }[kind]

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from entailbench.errors import ModelError
+from entailbench.limits import Limits
 from entailbench.records import (
     Answer,
     CandidateScores,
+    CostEstimate,
     Decoding,
     Message,
     ModelIdentity,
@@ -24,6 +26,7 @@ from entailbench.records import (
     Prompt,
     SftPair,
     TaskOutline,
+    Usage,
 )
 
 __all__ = [
@@ -84,6 +87,8 @@ class OpenContext:
     root: str = ""
     """Models with the same root share weights: those of one chain of ``base``, and of one ``Backend.weights_key``."""
     shared: Shared = field(default_factory=Shared)
+    limits: Limits = field(default_factory=Limits)
+    """What the run may cost, and how many rows may end as errors; for models that are paid, or that can fail by row."""
     notify: Callable[[str], None] = lambda message: None
     """Tells the user about a wait ("downloading …", "converting …"); one line each."""
 
@@ -115,8 +120,12 @@ class Model(ABC):
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
         """Yields one answer per prompt, in any order, each as soon as it is known.
 
+        Where one prompt cannot be answered and others can, its answer has the outcome "error" and says why.
+
         Raises:
             ModelError: the model cannot go on; what was yielded so far is kept.
+            BudgetError: the next request could cost more than ``OpenContext.limits`` has left.
+            RowErrorsError: more answers are errors than those limits allow.
         """
 
     def score(self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]) -> Iterator[CandidateScores]:
@@ -126,6 +135,11 @@ class Model(ABC):
             ModelError: this model cannot score (its backend has ``scores = False``).
         """
         raise ModelError(f"backend {self.identity.backend!r} cannot score candidates")
+
+    @property
+    def usage(self) -> Usage | None:
+        """What answering took so far; None where nobody counts."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - optional: most models hold nothing of their own
         """Frees what the model holds. Called once, also after an error."""
@@ -142,6 +156,8 @@ class Backend(ABC):
     """Whether ``base = "…"`` means something to it; where not, the key is refused."""
     scores: ClassVar[bool] = False
     """Whether its models can score candidates (``puzzte_mc``)."""
+    remote: ClassVar[bool] = False
+    """Whether its models compute elsewhere: a run asks them, from a thread of their own, while others compute here."""
     requires: ClassVar[Mapping[str, str]] = {}
     """Importable modules it needs → what to ``pip install`` for them; checked before anything is opened."""
     export_formats: ClassVar[tuple[str, ...]] = ()
@@ -160,6 +176,15 @@ class Backend(ABC):
         """
         return ()
 
+    def estimate(
+        self, options: Any, context: OpenContext, prompts: Sequence[Sequence[Message]], decoding: Decoding
+    ) -> CostEstimate | None:
+        """What answering these conversations will take, told without sending anything; None where it costs only time.
+
+        Called only when ``check`` found nothing. Where it is not None and knows no price, ``run --budget`` is refused.
+        """
+        return None
+
     def weights_key(self, options: Any) -> str | None:
         """Models of which this is the same string share their weights in memory; None shares with nobody."""
         return None
@@ -167,6 +192,10 @@ class Backend(ABC):
     def describe(self, options: Any) -> str:
         """One short phrase for ``entailbench models``, e.g. the folder or the served model's name."""
         return ""
+
+    def weight_files(self, options: Any, context: OpenContext) -> Iterable[Path]:
+        """The large files that ``open`` will read, as far as they are on this machine: a run reads them ahead."""
+        return ()
 
     def origin(self, options: Any, context: OpenContext) -> str:
         """The same where it depends on what was trained here: which weights the name means now."""

@@ -8,11 +8,13 @@
     │   └── PreflightError    several problems found before the first token, all listed at once
     └── RunError              exit code 1: the work had begun and could not be finished
         ├── ModelError        a model could not be opened or stopped answering
+        │   ├── BudgetError       exit code 4: what comes next could cost more than the budget has left
+        │   └── RowErrorsError    exit code 5: more rows ended as errors than --max-errors allows
         └── TrainingError     training failed, or what it wrote is not what was asked for
             └── DivergedError its figures are no longer finite: going on would come to the same
 
 The command line prints these as one or two lines without a traceback. Any other exception is a
-bug of ours and keeps its traceback.
+bug of ours and keeps its traceback. A run that ended, but in which rows are errors, has exit code 3 (``ROWS_FAILED``).
 """
 
 from __future__ import annotations
@@ -21,12 +23,15 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "ROWS_FAILED",
+    "BudgetError",
     "ConfigError",
     "DataError",
     "DivergedError",
     "EntailbenchError",
     "ModelError",
     "PreflightError",
+    "RowErrorsError",
     "RunError",
     "TrainingError",
     "UnknownNameError",
@@ -34,6 +39,10 @@ __all__ = [
     "first_line",
     "nearest_hint",
 ]
+
+
+ROWS_FAILED = 3
+"""Exit code of a run that has its tables, and rows to which no answer came."""
 
 
 class EntailbenchError(Exception):
@@ -95,6 +104,18 @@ class RunError(EntailbenchError):
 
 class ModelError(RunError):
     """A model could not be opened, or stopped answering."""
+
+
+class BudgetError(ModelError):
+    """The next request could cost more than the budget has left, so it was not sent."""
+
+    exit_code = 4
+
+
+class RowErrorsError(ModelError):
+    """More rows ended as errors than the run allows."""
+
+    exit_code = 5
 
 
 class TrainingError(RunError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from entailbench.records import EMPTY, ModelIdentity
+from entailbench.records import EMPTY, ModelIdentity, Usage
 
 __all__ = [
     "METRICS",
@@ -116,6 +116,16 @@ class ModelResult:
     """Only for tasks that score candidates."""
     unparsed_examples: tuple[str, ...] = ()
     """What unparsed answers look like: the commonest beginnings, with their counts."""
+    errors: int = 0
+    """Rows to which no answer came; counted as unparsed too, as the next two are."""
+    refused: int = 0
+    """Rows that the model declined to answer, as the API says itself."""
+    filtered: int = 0
+    """Rows of which a content filter of the server took prompt or answer away."""
+    error_examples: tuple[str, ...] = ()
+    """Why rows have no answer, or none that counts: the commonest reasons, with their counts."""
+    usage: Usage | None = None
+    """What answering took, over all tasks of the run; None where nobody counts."""
     seconds: float | None = None
     identity: ModelIdentity | None = None
     leaked: int = 0

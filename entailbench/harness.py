@@ -6,13 +6,15 @@ lm_eval is imported when a function is called, since it takes seconds.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from entailbench.answered import Judged
 from entailbench.errors import RunError
+from entailbench.harness_prompts import conversations_of
 from entailbench.harness_rows import judged_of, rows_of
 from entailbench.harness_samples import SftRows, answer_reader, sft_pairs
 from entailbench.harness_tasks import (
@@ -26,7 +28,8 @@ from entailbench.harness_tasks import (
 
 if TYPE_CHECKING:
     from entailbench.contracts import Model
-    from entailbench.harness_model import OnAnswer
+    from entailbench.harness_model import HarnessModel, OnAnswer
+    from entailbench.harness_questions import Question
 
 __all__ = [
     "Evaluation",
@@ -35,9 +38,11 @@ __all__ = [
     "TaskEntry",
     "answer_reader",
     "argument_problems",
+    "conversations_of",
     "evaluate",
     "list_tasks",
     "load_tasks",
+    "questions",
     "quiet_lm_eval",
     "rows_of",
     "run_lm_eval_cli",
@@ -64,6 +69,7 @@ def evaluate(
     on_start: Callable[[int], None],
     on_answer: OnAnswer,
     out: Path,
+    max_errors: int = 0,
 ) -> Evaluation:
     """Runs one model over one task through lm-eval and writes lm-eval's own result and sample files.
 
@@ -75,34 +81,32 @@ def evaluate(
         on_start: called with the number of prompts when the model is about to be asked.
         on_answer: called for every answer as it comes.
         out: the files go to its folder ``name``.
+        max_errors: how many rows may end as errors.
 
     Raises:
         ModelError: the model stopped answering, or did not answer every prompt once.
+        RowErrorsError: more rows ended as errors.
         RunError: lm-eval's files could not be written.
     """
-    from lm_eval import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
-    from lm_eval.tasks import TaskManager
 
     from entailbench.harness_model import HarnessModel
 
-    wrapped = HarnessModel(model, name=name, on_start=on_start, on_answer=on_answer, read_label=answer_reader(loaded))
+    wrapped = HarnessModel(
+        model,
+        name=name,
+        on_start=on_start,
+        on_answer=on_answer,
+        read_label=answer_reader(loaded),
+        max_errors=max_errors,
+    )
     tracker = EvaluationTracker(output_path=str(out))
     with quiet_lm_eval():
-        results = simple_evaluate(
-            model=wrapped,
-            model_args=f"pretrained={name}",  # names the folder of lm-eval's files
-            tasks=[loaded.task],
-            limit=limit,
-            bootstrap_iters=0,  # intervals that respect puzzles are ours to compute
-            log_samples=True,
-            evaluation_tracker=tracker,
-            apply_chat_template=model.chat,
-            task_manager=TaskManager(include_path=None, include_defaults=False),
-        )
+        results = _evaluated(wrapped, loaded, limit, tracker)
         rows = results.pop("samples")
         answers = tuple(
-            judged_of(loaded, row) for row in sorted(rows[loaded.name], key=lambda sample: int(sample["doc_id"]))
+            judged_of(loaded, row, wrapped.answers.get(row["doc_id"]))
+            for row in sorted(rows[loaded.name], key=lambda sample: int(sample["doc_id"]))
         )
         results["config"].update(model=name, model_args=None)
         tracker.save_results_aggregated(results=results, samples=rows)
@@ -110,6 +114,38 @@ def evaluate(
     if not any((out / name).glob("results_*.json")) or not any((out / name).glob(f"samples_{loaded.name}_*.jsonl")):
         raise RunError(f"lm-eval could not write its results to {out}: is the disk full, or the folder read-only?")
     return Evaluation(answers, wrapped.seconds)
+
+
+def questions(model: Model, name: str, loaded: LoadedTask, *, limit: int | None) -> tuple[Question, ...]:
+    """What ``evaluate`` will ask ``model``, without asking it; arguments as there.
+
+    Raises:
+        ModelError: the model cannot render the task's conversations.
+    """
+    from entailbench.harness_questions import AskedError, ListeningModel
+
+    listening = ListeningModel(model, name=name, read_label=answer_reader(loaded))
+    with quiet_lm_eval(), contextlib.suppress(AskedError):
+        _evaluated(listening, loaded, limit, None)
+    return listening.questions
+
+
+def _evaluated(wrapped: HarnessModel, loaded: LoadedTask, limit: int | None, tracker: Any) -> dict[str, Any]:
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    results: dict[str, Any] = simple_evaluate(
+        model=wrapped,
+        model_args=f"pretrained={wrapped.name}",  # names the folder of lm-eval's files
+        tasks=[loaded.task],
+        limit=limit,
+        bootstrap_iters=0,  # intervals that respect puzzles are ours to compute
+        log_samples=True,
+        evaluation_tracker=tracker,
+        apply_chat_template=wrapped.model.chat,
+        task_manager=TaskManager(include_path=None, include_defaults=False),
+    )
+    return results
 
 
 def run_lm_eval_cli(arguments: Sequence[str], paths: Sequence[Path]) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.model import LM
 
+from entailbench.answer_stream import checked
 from entailbench.decoding import decoding_of, with_room_for
-from entailbench.errors import ModelError, PreflightError, UsageError
+from entailbench.errors import ModelError, PreflightError, RowErrorsError, UsageError
 from entailbench.plugins import create_plugin_manager
 from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
 from entailbench.registry import load_registry
@@ -40,12 +40,16 @@ class HarnessModel(LM):  # type: ignore[misc]
         on_start: Callable[[int], None] = lambda rows: None,
         on_answer: OnAnswer | None = None,
         read_label: Callable[[str], str] | None = None,
+        max_errors: int = 0,
     ) -> None:
         super().__init__()
         self.model = model
         self.name = name
         self.seconds = 0.0
         """Wall time spent waiting for the model."""
+        self.answers: dict[int, Answer] = {}
+        """By ``doc_id``, what was generated: lm-eval keeps no more of it than the text."""
+        self._max_errors = max_errors
         self._on_start = on_start
         self._on_answer = on_answer or (lambda prompt, answer: None)
         self._read_label = read_label
@@ -77,15 +81,15 @@ class HarnessModel(LM):  # type: ignore[misc]
             answers: dict[str, Answer] = {}
             self._collect(self.model.generate(prompts, decoding), prompts, answers)
             for index, prompt in zip(indices, prompts, strict=True):
-                texts[index] = answers[prompt.id].text
+                answer = answers[prompt.id]
+                self.answers.setdefault(prompt.doc_id, answer)
+                # What a model says when it declines, or what a filter left of an answer, must not be read as a label.
+                texts[index] = answer.text if answer.outcome == "answered" else ""
         return [texts[i] for i in range(len(requests))]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """One (log-probability, greedy) pair per request, in order."""
-        groups: dict[tuple[str, int, str], list[int]] = {}
-        for index, request in enumerate(requests):
-            groups.setdefault((request.task_name, request.doc_id, request.args[0]), []).append(index)
-        members = list(groups.values())
+        members = self._by_prompt(requests)
         prompts = self._prompts([requests[indices[0]] for indices in members])
         candidates = [[requests[i].args[1] for i in indices] for indices in members]
         scores: dict[str, CandidateScores] = {}
@@ -110,6 +114,12 @@ class HarnessModel(LM):  # type: ignore[misc]
             groups.setdefault(decoding, []).append(index)
         return groups
 
+    def _by_prompt(self, requests: Sequence[Instance]) -> list[list[int]]:
+        groups: dict[tuple[str, int, str], list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault((request.task_name, request.doc_id, request.args[0]), []).append(index)
+        return list(groups.values())
+
     def _prompts(self, requests: Sequence[Instance]) -> list[Prompt]:
         seen: Counter[str] = Counter()
         prompts = []
@@ -129,25 +139,19 @@ class HarnessModel(LM):  # type: ignore[misc]
 
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
         """Checks that every prompt is answered exactly once, and passes each answer on."""
-        wanted = {prompt.id: prompt for prompt in prompts}
         self._on_start(len(prompts))
         start = time.perf_counter()
-        for answer in stream:
-            if answer.prompt_id not in wanted or answer.prompt_id in into:
-                how = "twice" if answer.prompt_id in into else "though it was not asked"
-                raise ModelError(f"backend of {self.name!r} answered prompt {answer.prompt_id!r} {how}")
-            if isinstance(answer, Answer):
-                answer = replace(answer, text=_encodable(answer.text))
-            into[answer.prompt_id] = answer
-            self._on_answer(wanted[answer.prompt_id], answer)
+        for prompt, answer in checked(stream, prompts, self.name):
+            into[prompt.id] = answer
+            self._on_answer(prompt, answer)
         self.seconds += time.perf_counter() - start
-        if missing := [key for key in wanted if key not in into]:
-            raise ModelError(f"backend of {self.name!r} left {len(missing)} prompts unanswered, first {missing[0]!r}")
+        self._check_errors(into.values())
 
-
-def _encodable(text: str) -> str:
-    """Half an emoji, which an API may send, as its escape: nothing could write it to a file."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    def _check_errors(self, answers: Iterable[Any]) -> None:
+        """For a model that went on answering all the same."""
+        failed = [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
+        if len(failed) > self._max_errors:
+            raise RowErrorsError(f"{self.name!r} could not answer {len(failed)} rows: {failed[0].reason}")
 
 
 class EntailbenchLM(HarnessModel):

@@ -9,7 +9,7 @@ from typing import Any
 
 from entailbench.answered import FACETS, THREE_WAY, Judged, Row
 from entailbench.harness_tasks import LoadedTask
-from entailbench.records import ENTAILMENT, LABELS, UNPARSED
+from entailbench.records import ENTAILMENT, LABELS, UNPARSED, Answer
 
 __all__ = ["judged_of", "rows_of"]
 
@@ -43,14 +43,30 @@ def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
     )
 
 
-def judged_of(loaded: LoadedTask, sample: Mapping[str, Any]) -> Judged:
+def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | None = None) -> Judged:
     """One of lm-eval's samples.
 
     What a task's filter returns may know more than the label: ``exact`` (bool) and ``three_way`` (str) are read off
     it where it has such attributes.
+
+    Args:
+        loaded: the task.
+        sample: as lm-eval wrote it.
+        answer: what the model answered, of which lm-eval saw the text; None where candidates were scored.
     """
     if loaded.scores_candidates:
         return _scored(loaded.task.doc_to_choice(sample["doc"]), sample)
+    prompt = str(sample["arguments"][0][0])
+    if answer is not None and answer.outcome != "answered":
+        return Judged(
+            doc_id=sample["doc_id"],
+            predicted=UNPARSED,
+            text=answer.text,
+            prompt=prompt,
+            exact=False if answer.text else None,
+            outcome=answer.outcome,
+            reason=answer.reason,
+        )
     said = sample["filtered_resps"][0]
     text = str(sample["resps"][0][0])
     label = str(said) if said in LABELS else UNPARSED
@@ -58,10 +74,11 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any]) -> Judged:
         doc_id=sample["doc_id"],
         predicted=label,
         text=text,
-        prompt=str(sample["arguments"][0][0]),
+        prompt=prompt,
         exact=bool(getattr(said, "exact", text.strip() in LABELS)),
         three_way=getattr(said, "three_way", None),
         proof=bool(sample["proof_valid"]) if sample.get("proof_given") and "proof_valid" in sample else None,
+        probability=answer.probability if answer is not None and label in LABELS else None,
     )
 
 

@@ -12,9 +12,11 @@ __all__ = [
     "ENTAILMENT",
     "LABELS",
     "NOT_ENTAILMENT",
+    "OUTCOMES",
     "UNPARSED",
     "Answer",
     "CandidateScores",
+    "CostEstimate",
     "Decoding",
     "Label",
     "Message",
@@ -25,6 +27,7 @@ __all__ = [
     "SftPair",
     "TaskOutline",
     "TrainSpec",
+    "Usage",
 ]
 
 Label = Literal["entailment", "not entailment", "unparsed"]
@@ -81,12 +84,66 @@ class Decoding:
     """Passed to backends that sample or take a seed."""
 
 
+OUTCOMES = ("answered", "refused", "filtered", "error")
+"""What came of asking; see ``Answer.outcome``."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens that answering took, as the server counted them, and what they cost."""
+
+    requests: int = 0
+    """Requests that were sent, repeated ones included."""
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of the input tokens that the server had in its cache."""
+    output_tokens: int = 0
+    """With what a reasoning model thinks and does not show."""
+    reasoning_tokens: int = 0
+    """Those of the output tokens that it does not show."""
+    dollars: float | None = None
+    """US dollars; None where nobody knows the price."""
+    uncertain: float | None = None
+    """Dollars, part of ``dollars``: the most that may have been billed for requests of which no answer came."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote for one prompt, as it wrote it."""
+    """What a model wrote for one prompt, as it wrote it, or why there is nothing."""
 
     prompt_id: str
     text: str
+    """Empty where ``outcome`` is "error"."""
+    outcome: Literal["answered", "refused", "filtered", "error"] = "answered"
+    """What came of asking. "refused": the model declined, as the API says itself, and ``text`` is what it said instead;
+    "filtered": a content filter of the server took the prompt or the answer away; "error": no answer came. Only
+    "answered" has a label."""
+    reason: str = ""
+    """For an outcome other than "answered": why, on one line."""
+    probability: float | None = None
+    """Of "entailment" rather than "not entailment" where the answer says one of them, from the probabilities of its
+    tokens; None where those are not known."""
+    usage: Usage | None = None
+    """What this answer took; None where nobody counts."""
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """What answering some prompts will take, known before anything is sent."""
+
+    requests: int
+    input_tokens: int
+    """About so many, at a usual number of bytes a token."""
+    input_most: int
+    """Never more."""
+    output_most: int
+    """The same where every answer is as long as allowed."""
+    dollars: float | None
+    """Of ``input_tokens`` and ``output_most``; None where nobody knows the price."""
+    dollars_most: float | None
+    """Never more, at this price and without repeated requests."""
+    price: str
+    """What a token costs and who says so, or why nobody knows; half a sentence."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from entailbench.config import MODEL_NAME, ConfigFile, ModelTable, find_config, 
 from entailbench.contracts import Backend, OpenContext, ResolvedModel, Shared, Trainer
 from entailbench.errors import ConfigError, UnknownNameError, nearest_hint
 from entailbench.home import default_home
+from entailbench.limits import Limits
 from entailbench.options import parse_options
 from entailbench.plugins import Plugins
 from entailbench.records import ModelSpec, TrainSpec
@@ -56,7 +57,12 @@ class Registry:
         return directory if (directory / LINEAGE_NAME).is_file() else None
 
     def resolve(
-        self, name: str, *, shared: Shared | None = None, notify: Callable[[str], None] | None = None
+        self,
+        name: str,
+        *,
+        shared: Shared | None = None,
+        notify: Callable[[str], None] | None = None,
+        limits: Limits | None = None,
     ) -> ResolvedModel:
         """Finds the backend of ``name`` and validates its options; opens nothing.
 
@@ -75,7 +81,7 @@ class Registry:
         options, problems = self._options(spec, backend)
         if problems:
             raise ConfigError("\n".join(problems))
-        base = self.resolve(spec.base, shared=shared, notify=notify) if spec.base else None
+        base = self.resolve(spec.base, shared=shared, notify=notify, limits=limits) if spec.base else None
         context = OpenContext(
             name=name,
             home=self.home,
@@ -89,6 +95,7 @@ class Registry:
             if backend.weights_key(options)
             else name,
             shared=shared,
+            limits=limits or Limits(),
             notify=notify,
         )
         return ResolvedModel(spec=spec, backend=backend, options=options, context=context)

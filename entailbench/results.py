@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from entailbench.answered import PERTURBATIONS, SUFFIX, Judged, ModelAnswers, PerturbedRow, Row, TaskAnswers
 from entailbench.errors import DataError
-from entailbench.records import LABELS, UNPARSED, ModelIdentity
+from entailbench.records import LABELS, OUTCOMES, UNPARSED, ModelIdentity, Usage
 
 __all__ = ["RunRecord", "read_run"]
 
@@ -104,6 +104,7 @@ def _task(
                 seconds=(model.get("seconds") or {}).get(task),
                 leaked=int((model.get("leaked") or {}).get(task, 0)),
                 lineage=model.get("lineage"),
+                usage=_usage(path / "models" / f"{name}.json", model.get("usage")),
                 perturbed=_paired(twin, perturbed, tuple(_records(twin, Judged))) if perturbed else (),
             )
         )
@@ -170,6 +171,16 @@ def _identity(file: Path, model: Mapping[str, Any]) -> ModelIdentity:
     return ModelIdentity(**facts)
 
 
+def _usage(file: Path, facts: Any) -> Usage | None:
+    """What answering took; a run of an older version does not say it."""
+    known = {field.name for field in dataclasses.fields(Usage)}
+    if facts is None:
+        return None
+    if not isinstance(facts, dict) or any(type(value) not in (int, float, type(None)) for value in facts.values()):
+        raise DataError(f"{file} is damaged: it does not say what answering took (usage)")
+    return Usage(**{name: value for name, value in facts.items() if name in known})
+
+
 def _object(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
@@ -224,8 +235,11 @@ def _problem(record: Row | PerturbedRow | Judged) -> str | None:
     if isinstance(record, Row | PerturbedRow):
         allowed: tuple[str, ...] = LABELS
         label, what = record.gold, "gold label"
+    elif record.outcome not in OUTCOMES:
+        allowed, label, what = OUTCOMES, record.outcome, "outcome"
     else:
-        allowed = (*LABELS, UNPARSED)
+        # Only an answer has a label.
+        allowed = (*LABELS, UNPARSED) if record.outcome == "answered" else (UNPARSED,)
         label, what = record.predicted, "label read"
     if label not in allowed:
         return f"the {what} {label!r} is none of {', '.join(allowed)}"

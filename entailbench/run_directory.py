@@ -86,7 +86,7 @@ class RunDirectory:
 
 
 class PredictionsFile:
-    """A JSON Lines file; each line reaches the operating system before the next answer is waited for."""
+    """A JSON Lines file; each line is with the operating system when ``append`` returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

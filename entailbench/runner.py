@@ -9,24 +9,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from entailbench import harness
 from entailbench.analysis import analyse
-from entailbench.answered import Judged, ModelAnswers, Row, TaskAnswers
-from entailbench.contracts import Model, ResolvedModel, Shared
-from entailbench.decoding import with_room_for
+from entailbench.answered import ModelAnswers, Row, TaskAnswers
+from entailbench.answering import answer_all
+from entailbench.contracts import ResolvedModel, Shared
+from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.findings import Report
-from entailbench.leaks import Leaks, find_leaks
-from entailbench.records import Answer, CandidateScores, Prompt
+from entailbench.leaks import find_leaks
+from entailbench.limits import MAX_ERRORS, Limits, Purse
 from entailbench.registry import Registry
 from entailbench.robustness import PerturbedTask, perturbed_task
 from entailbench.run_directory import RunDirectory
+from entailbench.run_plan import Observer, Plan
 from entailbench.stats.baselines import baselines
 from entailbench.training_rows import training_rows
 
-__all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "run"]
+__all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "costs", "run"]
 
 DEFAULT_TASK = "puzzte_generated"
 FREE_BYTES = 64 * 2**20
@@ -54,40 +56,10 @@ class RunConfig:
     """Models that may be run although they were trained on puzzles of the test; their figures are marked."""
     perturb: bool = False
     """Whether every question is asked again, put otherwise, see ``entailbench.robustness``."""
-
-
-class Observer(Protocol):
-    """Is told how far a run is."""
-
-    def notify(self, message: str) -> None:
-        """One line about a wait."""
-
-    def start(self, model: str, task: str, rows: int) -> None:
-        """A model starts on a task."""
-
-    def advance(self) -> None:
-        """One row was answered."""
-
-    def finish(self) -> None:
-        """The model is through with the task, or was stopped."""
-
-
-@dataclass(frozen=True)
-class _Plan:
-    models: tuple[ResolvedModel, ...]
-    tasks: tuple[harness.LoadedTask, ...]
-    shared: Shared
-    leaks: Leaks
-    task_paths: tuple[Path, ...]
-    metadata: Mapping[str, Any]
-    """What the tasks' loaders were given."""
-    perturbed: Mapping[str, PerturbedTask] = field(default_factory=dict)
-    """By the task's name."""
-
-    @property
-    def asked(self) -> tuple[harness.LoadedTask, ...]:
-        """The tasks, and their perturbed twins."""
-        return (*self.tasks, *(twin.loaded for twin in self.perturbed.values() if twin.loaded))
+    budget: float | None = None
+    """US dollars that all models together may cost; None sets no bound."""
+    max_errors: int = MAX_ERRORS
+    """How many rows of a model may end as errors."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +75,13 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
 
     Raises:
         PreflightError: all the reasons why the run cannot work, before any weights are read.
-        RunError: it had begun and could not be finished; what was answered is in the run directory.
+        RunError: it had begun and could not be finished; what was answered is in the run directory. A
+            ``BudgetError`` or ``RowErrorsError`` where that is what stopped it.
     """
     plan = _preflight(config, registry, observer)
+    if any(cost.estimate for cost in plan.costs):
+        for line in cost_lines(plan.costs, config.budget):
+            observer.notify(line)
     directory = RunDirectory.create(config.output and registry.workspace / config.output, registry.workspace / "runs")
     directory.write("config.json", config)
     directory.write("tasks.json", {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks})
@@ -117,28 +93,36 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
         directory.write_lines(f"rows/{name}.jsonl", asked)
     for name, twin in plan.perturbed.items():
         directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
-    answered: dict[str, list[ModelAnswers]] = {task.name: [] for task in plan.tasks}
     try:
-        for index, resolved in enumerate(plan.models):
-            for task, answers in _answer(resolved, plan, config.limit, directory, observer).items():
-                answered[task].append(answers)
-            plan.shared.keep_only(later.context.root for later in plan.models[index + 1 :])
+        answered = answer_all(plan, config.limit, directory, observer)
     except BaseException:
         observer.notify(f"what was answered so far is kept in {directory.path}")
         raise
     finally:
         plan.shared.keep_only(())
     observer.notify("computing intervals and tests")
-    tasks = tuple(_completed(task, rows[task.name], answered[task.name], plan, directory) for task in plan.tasks)
+    tasks = tuple(
+        _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
+        for task in plan.tasks
+    )
     identities = {one.name: one.identity for one in tasks[0].models if one.identity}
     return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
+
+
+def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[TaskCost, ...]:
+    """Checks everything as ``run`` does, and says what it would cost; opens, sends and writes nothing.
+
+    Raises:
+        PreflightError: as ``run``.
+    """
+    return _preflight(config, registry, observer).costs
 
 
 def _completed(
     loaded: harness.LoadedTask,
     rows: tuple[Row, ...],
     models: Sequence[ModelAnswers],
-    plan: _Plan,
+    plan: Plan,
     directory: RunDirectory,
 ) -> TaskAnswers:
     """A task with what the baselines say, which is written beside the answers."""
@@ -163,7 +147,7 @@ def _completed(
     )
 
 
-def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Plan:
+def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> Plan:
     """Everything that can be known before the first token; all problems at once."""
     problems: list[str] = []
     if not config.models:
@@ -176,10 +160,11 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     for kind, names in (("model", config.models), ("task", config.tasks)):
         problems += [f"{kind} {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     shared = Shared()
+    limits = Limits(config.max_errors, Purse(config.budget))
     models: list[ResolvedModel] = []
     for name in dict.fromkeys(config.models):
         try:
-            resolved = registry.resolve(name, shared=shared, notify=observer.notify)
+            resolved = registry.resolve(name, shared=shared, notify=observer.notify, limits=limits)
             problems += resolved.problems()
             models.append(resolved)
         except EntailbenchError as error:
@@ -208,9 +193,13 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> _Pl
     perturbed = _perturbed(tasks, config, observer) if config.perturb and not problems else {}
     for twin in perturbed.values():
         problems += _task_problems(twin.loaded, models, None) if twin.loaded else []
+    if not problems:
+        twins = [(twin.loaded, None) for twin in perturbed.values() if twin.loaded]
+        costs = estimate_costs(models, [*((task, config.limit) for task in tasks), *twins])
+        problems += budget_problems(costs) if config.budget is not None else []
     if problems:
         raise PreflightError(problems)
-    return _Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, perturbed)
+    return Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed, costs)
 
 
 def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer: Observer) -> dict[str, PerturbedTask]:
@@ -221,12 +210,12 @@ def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer:
 
         def advance(rows: int) -> None:
             for _ in range(rows):
-                observer.advance()
+                observer.advance("perturbing")
 
         try:
             twin = found[task.name] = perturbed_task(task, config.limit, advance=advance)
         finally:
-            observer.finish()
+            observer.finish("perturbing")
         observer.notify(f"{task.name}: {len(twin.rows):,} questions put otherwise, each confirmed by the solver")
     return found
 
@@ -277,99 +266,6 @@ def _output_problems(path: Path) -> list[str]:
 def _mounted_read_only(path: Path) -> bool:
     # For root, os.access says yes to everything; the mount's flag does not lie.
     return bool(hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY)
-
-
-def _answer(
-    resolved: ResolvedModel,
-    plan: _Plan,
-    limit: int | None,
-    directory: RunDirectory,
-    observer: Observer,
-) -> dict[str, ModelAnswers]:
-    """Opens one model and runs it over all tasks; returns its answers by task."""
-    name = resolved.spec.name
-    lineage = resolved.backend.lineage(resolved.options, resolved.context)
-    observer.notify(f"opening {name}")
-    model = resolved.open()
-    evaluations: dict[str, harness.Evaluation] = {}
-    try:
-        for loaded in plan.asked:
-            predictions = directory.predictions(name)
-
-            def on_answer(
-                prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask = loaded
-            ) -> None:
-                predictions.append(_prediction(prompt, answer, loaded))  # noqa: B023 - used before the next turn
-                observer.advance()
-
-            def on_start(rows: int, loaded: harness.LoadedTask = loaded) -> None:
-                observer.start(name, loaded.name, rows)
-
-            try:
-                evaluations[loaded.name] = harness.evaluate(
-                    *(model, name, loaded),
-                    limit=limit if loaded in plan.tasks else None,
-                    on_start=on_start,
-                    on_answer=on_answer,
-                    out=directory.path / "lm_eval",
-                )
-            finally:
-                observer.finish()
-                predictions.close()
-            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluations[loaded.name].answers)
-        return {
-            task.name: ModelAnswers(
-                name=name,
-                answers=evaluations[task.name].answers,
-                identity=model.identity,
-                seconds=evaluations[task.name].seconds,
-                leaked=plan.leaks.rows(name, task.name),
-                lineage=lineage,
-                perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
-            )
-            for task in plan.tasks
-        }
-    finally:
-        try:
-            described = {
-                "name": name,
-                "identity": model.identity,
-                "options": repr(resolved.options),  # a backend's repr hides what is secret
-                "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
-                "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
-                "source": resolved.spec.source,
-                "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
-                "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
-                "lineage": lineage,
-            }
-            directory.write(f"models/{name}.json", described)
-        finally:
-            model.close()
-
-
-def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:
-    return evaluations[twin.loaded.name].answers if twin and twin.loaded else ()
-
-
-def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:
-    """As lm-eval names them; None where nothing is generated."""
-    if task.scores_candidates:
-        return None
-    return with_room_for(model.answer_tokens, task.task.config.generation_kwargs or {})
-
-
-def _prediction(prompt: Prompt, answer: Answer | CandidateScores, loaded: harness.LoadedTask) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "prompt_id": prompt.id,
-        "task": prompt.task,
-        "split": loaded.split,
-        "doc_id": prompt.doc_id,
-        "id": prompt.doc.get("id"),
-        "gold": prompt.doc.get("label"),
-    }
-    if isinstance(answer, Answer):
-        return {**row, "text": answer.text}
-    return {**row, "logprobs": answer.logprobs, "greedy": answer.greedy}
 
 
 def _versions() -> dict[str, str]:

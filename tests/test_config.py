@@ -93,6 +93,21 @@ def test_mistakes_of_both_kinds_at_once(load: object) -> None:
     assert "the key 'pretrained' is missing" in text
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("budget = 0", "'budget' must be a number above 0, got 0"),
+        ("budget = nan", "'budget' must be a number above 0, got nan"),
+        ("budget = inf", "'budget' must be a number above 0, got inf"),
+        ("budget = true", "'budget' must be a number above 0, got True"),
+        ("max_errors = -1", "'max_errors' must be a whole number of at least 0, got -1"),
+        ("max_errors = 0.5", "'max_errors' must be a whole number of at least 0, got 0.5"),
+    ],
+)
+def test_bounds_that_are_none(load: object, line: str, words: str) -> None:
+    assert f"entailbench.toml:2: {words}" in mistakes(load, f"[run]\n{line}\n")
+
+
 def test_a_base_that_means_nothing_is_refused(load: object) -> None:
     text = mistakes(load, '[models.a]\nbackend = "openai"\nmodel = "m"\nbase = "base"\n')
     assert "entailbench.toml:4: backend 'openai' builds on no other model: remove the key 'base'" in text

@@ -33,10 +33,10 @@ class Quiet:
     def start(self, model: str, task: str, rows: int) -> None:
         self.messages.append(f"{model} {task} {rows}")
 
-    def advance(self) -> None:
+    def advance(self, model: str) -> None:
         self.answered += 1
 
-    def finish(self) -> None:
+    def finish(self, model: str) -> None:
         pass
 
 

@@ -1,12 +1,14 @@
-"""Runs a blocking function on many items at once and gives back results as they are known."""
+"""Works on many items at once and gives back results as they are known."""
 
 from __future__ import annotations
 
+import asyncio
 import queue
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
+
+from .event_loop import EventLoopThread
 
 __all__ = ["as_completed"]
 
@@ -15,60 +17,76 @@ Result = TypeVar("Result")
 
 
 def as_completed(
-    work: Callable[[Item], Result], items: Iterable[Item], *, workers: int, grace: float
+    loop: EventLoopThread,
+    work: Callable[[Item], Awaitable[Result]],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    grace: float,
+    ends: Callable[[Result], Exception | None] = lambda result: None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
-    """Yields ``work(item)`` for every item, in the order in which they finish.
+    """Yields ``await work(item)`` for every item, in the order in which they finish.
 
-    The first failure stops the start of further items. Results of those already started are still
-    waited for and yielded, for at most ``grace`` seconds; then the failure is raised.
-
-    The threads are daemons, unlike a ``ThreadPoolExecutor``'s: that one is joined when the
-    interpreter exits, so that Ctrl-C would wait for every retry still going on.
+    The first failure stops the start of further items. Results of those already started are still waited for and
+    yielded, for at most ``grace`` seconds; then the failure is raised. When the caller reads no further, what is in
+    flight is cancelled.
 
     Args:
-        work: called from several threads at a time.
+        loop: where ``work`` runs.
+        work: a coroutine function. ``asyncio.CancelledError`` of its own stands for no result.
         items: what to work on.
-        workers: how many threads, at least 1.
+        workers: how many at a time, at least 1.
         grace: seconds.
+        ends: the failure that a result means although it is one; called in the loop, right when the result is known.
+        on_end: called in the loop at the first failure.
 
     Raises:
-        Exception: the first that ``work`` raised.
+        Exception: the first that ``work`` raised, or ``ends`` returned.
     """
-    todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
-    for item in items:
-        todo.put(item)
-    # One entry per item, and None from each thread that ends.
+    todo = iter(items)
+    # None says that all workers have ended.
     done: queue.SimpleQueue[tuple[Result] | Exception | None] = queue.SimpleQueue()
-    stop = threading.Event()
+    ended = False
 
-    def run() -> None:
-        while not stop.is_set():
+    def end(failure: Exception) -> None:
+        nonlocal ended
+        done.put(failure)
+        if not ended:
+            ended = True
+            on_end()
+
+    async def worker() -> None:
+        for item in todo:
             try:
-                item = todo.get_nowait()
-            except queue.Empty:
-                break
-            try:
-                done.put((work(item),))
+                result = await work(item)
             except Exception as error:
-                # Here rather than where it is read: the reader may be busy while others would start.
-                stop.set()
-                done.put(error)
-        done.put(None)
+                end(error)
+            else:
+                done.put((result,))
+                if failure := ends(result):
+                    end(failure)
+            if ended:
+                break
 
-    running = min(workers, todo.qsize())
-    for _ in range(running):
-        threading.Thread(target=run, daemon=True, name="entailbench-request").start()
+    async def all_workers() -> None:
+        try:
+            await asyncio.gather(*(worker() for _ in range(workers)), return_exceptions=True)
+        finally:
+            done.put(None)
+
+    running = loop.start(all_workers())
     failure: Exception | None = None
     deadline = 0.0
     try:
-        while running:
+        while True:
             try:
                 outcome = done.get(timeout=None if failure is None else max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
             if outcome is None:
-                running -= 1
-            elif isinstance(outcome, Exception):
+                break
+            if isinstance(outcome, Exception):
                 if failure is None:
                     failure, deadline = outcome, time.monotonic() + grace
             else:
@@ -76,4 +94,4 @@ def as_completed(
         if failure is not None:
             raise failure
     finally:
-        stop.set()
+        running.cancel()

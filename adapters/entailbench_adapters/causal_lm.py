@@ -86,15 +86,19 @@ class CausalModel(Model):
             "engine": f"entailbench {inference.VERSION}",
             "torch": torch.__version__,
             "transformers": transformers.__version__,
+            **({"quantize": base.quantize} if base.quantize else {}),
             **({"truncate": "left"} if truncate else {}),
+            **({} if self.chat else {"prompt": "plain text: no chat template"}),
         }
         self._identity = ModelIdentity(
             backend=backend,
-            weights=base.weights if weights is None else weights,
+            weights=(base.weights if weights is None else weights) + (f" in {base.quantize}" if base.quantize else ""),
             template=hash_template(self._tokenizer),
             details={**facts, **(details or {})},
             remark=remark,
         )
+
+        self._tell_what_is_odd()
 
     @property
     def identity(self) -> ModelIdentity:
@@ -184,6 +188,17 @@ class CausalModel(Model):
     def close(self) -> None:
         """Lets go of the weights; the base is closed by who made it."""
         self._engine = None
+
+    def _tell_what_is_odd(self) -> None:
+        """What a user would otherwise learn from strange answers, or only when some prompt has such a token."""
+        directory, tokens, known = self._base.directory, len(self._tokenizer), self._base.known_tokens
+        if not self.chat:
+            self._notify(f"{directory} has no chat template: it is given plain text to continue, not a conversation")
+        if tokens > known:
+            self._notify(
+                f"the tokenizer for {directory} has {tokens:,} tokens and the embedding {known:,} rows: a prompt with "
+                "one of the others will be refused"
+            )
 
     def _computer(self, longest: int) -> Engine | PlainBatches:
         """What computes rows of so many tokens: the engine, or where it cannot, plain batched transformers."""

@@ -10,10 +10,19 @@ from entailbench import Backend, Model, ModelError, OpenContext, hookimpl, read_
 
 from .checkpoint_files import adapter_problems
 from .explained_errors import raise_first
-from .hf_weights import HfOptions, device_problems, own_tokenizer, pretrained_problems, shared_base
+from .fingerprint import hash_weights, weight_files
+from .hf_weights import (
+    HfOptions,
+    device_problems,
+    directory_here,
+    own_tokenizer,
+    pretrained_problems,
+    shared_base,
+)
 from .litgpt_lineage import LINEAGE, lineage_of
 from .prompt_parity import check_prompt, prompt_problems
 from .prompt_record import read_record, weight_problems
+from .quantization import quantize_problems
 
 PIP = "'entailbench[hf]'"
 
@@ -35,14 +44,22 @@ class HfBackend(Backend):
         if options.batch_size is not None and options.batch_size < 1:
             yield f"batch_size = {options.batch_size}: it must be at least 1"
         yield from device_problems(options.device)
+        yield from quantize_problems(options.quantize, options.device)
         yield from _record_problems(options, context)
 
     def weights_key(self, options: HfOptions) -> str:
         """Everything that ``shared_base`` loads by, so that a model and adapters over it load once."""
-        return f"{options.pretrained} {options.revision} {options.device} {options.dtype} {options.trust_remote_code}"
+        how = f"{options.device} {options.dtype} {options.quantize}"
+        return f"{options.pretrained} {options.revision} {how} {options.trust_remote_code}"
 
     def describe(self, options: HfOptions) -> str:
         return options.pretrained + (f" + {options.adapter}" if options.adapter else "")
+
+    def weight_files(self, options: HfOptions, context: OpenContext) -> Iterable[Path]:
+        directory = directory_here(options.pretrained, context, options.revision)
+        yield from weight_files(directory) if directory else ()
+        if options.adapter is not None:
+            yield from weight_files(context.path(options.adapter))
 
     def lineage(self, options: HfOptions, context: OpenContext) -> Mapping[str, Any] | None:
         """What an export of ours carries: ``lineage.json``, and under ``prompt`` what ``entailbench.json`` says."""
@@ -60,7 +77,6 @@ class HfBackend(Backend):
 
     def open(self, options: HfOptions, context: OpenContext) -> Model:
         from .causal_lm import CausalModel
-        from .fingerprint import hash_weights
 
         raise_first(_record_problems(options, context))
         base = shared_base(options, context)

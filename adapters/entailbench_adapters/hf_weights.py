@@ -13,6 +13,7 @@ from entailbench import ModelError, OpenContext
 from . import embedded
 from .checkpoint_files import has_tokenizer, model_problems
 from .explained_errors import explained, raise_first
+from .quantization import Quantize, bitsandbytes_config, quantize_problems
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,8 @@ class HfOptions:
     """``auto``: float32 on a CPU, bfloat16 on a GPU that has it, else float16."""
     device: str = "auto"
     """``auto`` (a CUDA GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
+    quantize: Quantize | None = None
+    """Weights in 4 or 8 bits, through bitsandbytes on CUDA; computing stays in ``dtype``."""
     batch_size: int | None = None
     """Rows being written at a time, at most, > 0; without it what suits the device and fits in memory."""
     truncate: Literal["no", "left"] = "no"
@@ -65,6 +68,20 @@ def locate(pretrained: str, context: OpenContext, revision: str | None = None) -
     return _download(pretrained, revision, context)
 
 
+def directory_here(pretrained: str, context: OpenContext, revision: str | None = None) -> Path | None:
+    """Where ``locate`` will find the model, if that can be told without fetching or making anything."""
+    if pretrained.startswith(EMBEDDED):
+        directory = context.home / "models" / embedded.NAME
+    elif _is_hub_id(pretrained, context) and not context.path(pretrained).exists():
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(pretrained, "config.json", revision=revision)
+        directory = Path(found).parent if isinstance(found, str) else context.path(pretrained)
+    else:
+        directory = context.path(pretrained)
+    return directory if (directory / "config.json").is_file() else None
+
+
 def shared_base(options: HfOptions, context: OpenContext) -> SharedBase:
     """The loaded model of ``options``, once per run for all models with the same root.
 
@@ -72,11 +89,14 @@ def shared_base(options: HfOptions, context: OpenContext) -> SharedBase:
         ModelError: it cannot be found, fetched or loaded.
     """
     directory = locate(options.pretrained, context, options.revision)
+    raise_first(quantize_problems(options.quantize, options.device))
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)
-    key = ("hf", directory.resolve(), str(device), str(dtype), options.trust_remote_code)
+    key = ("hf", directory.resolve(), str(device), str(dtype), options.trust_remote_code, options.quantize)
     return context.shared.get(
-        context.root or context.name, key, lambda: load(directory, device, dtype, options.trust_remote_code)
+        context.root or context.name,
+        key,
+        lambda: load(directory, device, dtype, options.trust_remote_code, options.quantize),
     )
 
 
@@ -138,7 +158,13 @@ def _download(repository: str, revision: str | None, context: OpenContext) -> Pa
     return directory
 
 
-def load(directory: Path, device: torch.device, dtype: torch.dtype, trust_remote_code: bool) -> SharedBase:
+def load(
+    directory: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    trust_remote_code: bool,
+    quantize: Quantize | None = None,
+) -> SharedBase:
     """Loads the model in ``directory``; for itself alone, ``shared_base`` is what models share.
 
     Raises:
@@ -152,6 +178,10 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, trust_remote
 
     logging.disable_progress_bar()  # `notify` has said what the wait is for
     tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    # bitsandbytes quantizes each weight as it comes to the device; such a model cannot be moved afterwards.
+    placed: dict[str, Any] = {}
+    if quantize is not None:
+        placed = {"quantization_config": bitsandbytes_config(quantize, dtype), "device_map": {"": device}}
     with explained(f"cannot load the model {directory}"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(directory),
@@ -159,14 +189,15 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, trust_remote
             trust_remote_code=trust_remote_code,
             local_files_only=True,
             output_loading_info=True,
+            **placed,
         )
         model, report = loaded
         missing = sorted(report["missing_keys"])
         if missing:
             # transformers only warns, and answers with random numbers in their place.
             raise ModelError(f"{directory} is incomplete: no weights for {missing[0]} ({len(missing)} tensors missing)")
-        model = model.to(device).eval()
-    return SharedBase(model, tokenizer, directory=directory, weights=hash_weights(directory))
+        model = model.eval() if placed else model.to(device).eval()
+    return SharedBase(model, tokenizer, directory=directory, weights=hash_weights(directory), quantize=quantize)
 
 
 def _device(wanted: str) -> torch.device:

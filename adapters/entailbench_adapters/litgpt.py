@@ -10,6 +10,7 @@ from entailbench import Backend, Model, ModelError, OpenContext, UnknownNameErro
 
 from .checkpoint_files import has_tokenizer
 from .explained_errors import raise_first
+from .fingerprint import hash_weights, weight_files
 from .hf_weights import device_problems, shared_base
 from .litgpt_base import (
     LitgptOptions,
@@ -74,6 +75,15 @@ class LitgptBackend(Backend):
     def origin(self, options: LitgptOptions, context: OpenContext) -> str:
         return origin_of(options, context)
 
+    def weight_files(self, options: LitgptOptions, context: OpenContext) -> Iterable[Path]:
+        try:
+            checkpoint = checkpoint_of(options, context)
+        except ModelError:
+            return
+        if opens_lora(checkpoint, context) and context.base is not None:
+            yield from context.base.backend.weight_files(context.base.options, context.base.context)
+        yield from weight_files(checkpoint.directory)
+
     def lineage(self, options: LitgptOptions, context: OpenContext) -> Mapping[str, Any] | None:
         """What lies beside the checkpoint: ``lineage.json``, and under ``prompt`` what ``entailbench.json`` says."""
         try:
@@ -91,7 +101,6 @@ class LitgptBackend(Backend):
 
     def open(self, options: LitgptOptions, context: OpenContext) -> Model:
         from .causal_lm import CausalModel
-        from .fingerprint import hash_weights
         from .litgpt_prompting import prompting_tokenizer
 
         checkpoint = checkpoint_of(options, context)
@@ -138,7 +147,6 @@ class LitgptBackend(Backend):
         self, options: LitgptOptions, context: OpenContext, format: str, out: Path, *, dtype: str | None = None
     ) -> None:
         """``peft``: the LoRA as an adapter. ``hf``, ``litgpt``: all the weights, the LoRA merged into them."""
-        from .fingerprint import hash_weights
         from .litgpt_export import export
 
         checkpoint = checkpoint_of(options, context)

@@ -1,51 +1,42 @@
 """Backend ``openai``: a chat model behind any OpenAI-compatible endpoint, through the ``openai`` client.
 
-What a run asks for is what is sent: model, messages, temperature, seed, stop and the token limit.
-A server that refuses one of them ends the run with its own words; nothing is changed silently.
+What a run asks for is what is sent: model, messages, temperature, seed, stop and the token limit. A server that refuses
+one of them for its model ends the run with its own words, and says which option leaves it out; nothing is changed
+silently.
 """
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+from urllib.parse import unquote, urlsplit
 
 from entailbench import (
-    Answer,
+    HIDDEN,
     Backend,
+    CostEstimate,
     Decoding,
     Message,
     Model,
     ModelError,
-    ModelIdentity,
     OpenContext,
-    Prompt,
     TaskOutline,
     hookimpl,
 )
 
-from .as_completed import as_completed
-from .redaction import HIDDEN, describe, is_variable_name, one_line, public_url, redact, url_problem
-
-if TYPE_CHECKING:
-    from openai import OpenAI
+from .openai_request import Parameter, bytes_as_tokens, fewer_tokens, stop_problems
+from .prices import OPENAI_URL, Price, price_problems, table_price
+from .redaction import describe, is_variable_name, public_url, url_problem
 
 __all__ = ["OpenaiBackend", "OpenaiOptions"]
-
-DEFAULT_URL = "https://api.openai.com/v1"
-
-MOST_STOPS = 4
-"""The API takes no more stop sequences than this."""
-
-LAST_ANSWERS_SECONDS = 10.0
-"""When one request fails, how long to wait for the others in flight: they are paid for."""
 
 
 @dataclass(frozen=True)
 class OpenaiOptions:
-    """How to reach the model."""
+    """How to reach the model, and how to ask it."""
 
     model: str
     """The model's name at the endpoint, e.g. ``"gpt-3.5-turbo"``."""
@@ -53,27 +44,51 @@ class OpenaiOptions:
     """The endpoint, usually ending in ``/v1``; default ``OPENAI_BASE_URL``, else OpenAI's own."""
     api_key_env: str = "OPENAI_API_KEY"
     """The environment variable with the key; empty when the server wants none."""
-    concurrency: int = 8
-    """Requests in flight at a time, at least 1."""
+    concurrency: int = 128
+    """Requests in flight at a time, at most and at least 1; how many there really are adapts to the server."""
     timeout: float = 60
-    """Seconds that one attempt may take."""
-    max_retries: int = 5
-    """Further attempts after a refused connection, a timeout, a 429 or a 5xx; ``Retry-After`` is kept."""
+    """Seconds until an answer must be whole."""
+    max_retries: int = 6
+    """Further attempts after a refused or broken connection, a timeout, a damaged reply or a 5xx. Refusals (429) do not
+    count, unless this is 0: then nothing is asked twice."""
+    backoff: float = 0.5
+    """Seconds of the first wait between attempts; doubled each time, at most 30, and shortened at random by up to half.
+    A server that says how long to wait is obeyed instead."""
+    max_wait: float = 600
+    """Seconds after which a row that is still refused (429) ends as an error. A server that asks to wait longer at once
+    ends the run."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the limit on generated tokens; reasoning models want the second."""
+    answer_tokens: int | None = None
+    """Tokens that an answer may have, where the task's limit is smaller: a reasoning model needs room to think."""
+    omit: tuple[Parameter, ...] = ()
+    """Parameters that are not sent since the server refuses them for this model; tables say so."""
+    logprobs: bool | Literal["auto"] = "auto"
+    """Whether to ask for log-probabilities, from which calibration is computed; "auto" goes on without where the server
+    does not give them."""
+    price: Price | None = None
+    """What a million tokens cost, in US dollars; default what the table says of OpenAI's own models."""
     system: str | None = None
     """A system message put before every conversation."""
 
     @property
     def endpoint(self) -> str:
         """The URL in effect, credentials included: not for display."""
-        return self.base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or DEFAULT_URL
+        return self.base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+
+    @property
+    def known_price(self) -> Price | None:
+        """The user's, else the table's; None where there is none."""
+        return self.price or table_price(self.model, self.endpoint)
 
     def __repr__(self) -> str:
         """Without what a URL may carry besides the address, and without a key in place of its variable's name."""
-        shown = None if self.base_url is None else public_url(self.base_url)
-        variable = self.api_key_env if not self.api_key_env or is_variable_name(self.api_key_env) else HIDDEN
-        return f"OpenaiOptions(model={self.model!r}, base_url={shown!r}, api_key_env={variable!r})"
+        shown: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.base_url is not None:
+            shown["base_url"] = public_url(self.base_url)
+        if self.api_key_env and not is_variable_name(self.api_key_env):
+            shown["api_key_env"] = HIDDEN
+        return f"OpenaiOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class OpenaiBackend(Backend):
@@ -81,10 +96,11 @@ class OpenaiBackend(Backend):
 
     name: ClassVar[str] = "openai"
     Options: ClassVar[type] = OpenaiOptions
-    requires: ClassVar[dict[str, str]] = {"openai": "'entailbench[openai]'"}
+    remote: ClassVar[bool] = True
+    requires: ClassVar[dict[str, str]] = {"openai": "'entailbench[openai]'", "tenacity": "'entailbench[openai]'"}
 
     def check(self, options: OpenaiOptions, context: OpenContext) -> Iterable[str]:
-        """Key, endpoint and limits."""
+        """Key, endpoint, limits and price."""
         if not options.model.strip():
             yield "`model` is empty: name the model that the endpoint serves"
         if options.api_key_env and not is_variable_name(options.api_key_env):
@@ -104,20 +120,48 @@ class OpenaiBackend(Backend):
         if problem := url_problem(options.endpoint):
             source = "base_url" if options.base_url else "OPENAI_BASE_URL"
             yield f"{source} is no endpoint: {problem}, e.g. http://127.0.0.1:8000/v1"
-        for field, least in (("concurrency", 1), ("max_retries", 0)):
-            if (value := getattr(options, field)) < least:
+        for field, least in (("concurrency", 1), ("max_retries", 0), ("backoff", 0), ("max_wait", 0)):
+            if not (value := getattr(options, field)) >= least:
                 yield f"`{field}` must be at least {least}, it is {value}"
         if not options.timeout > 0:
             yield f"`timeout` must be more than 0 seconds, it is {options.timeout}"
+        if options.answer_tokens is not None and options.answer_tokens < 1:
+            yield f"`answer_tokens` must be at least 1, it is {options.answer_tokens}"
+        if options.price is not None:
+            yield from price_problems(options.price)
 
     def check_task(self, options: OpenaiOptions, context: OpenContext, task: TaskOutline) -> Iterable[str]:
         """What the API does not take."""
-        if task.decoding is not None:
-            yield from _stop_problems(task.decoding)
+        if task.decoding is not None and "stop" not in options.omit:
+            yield from stop_problems(task.decoding)
 
     def describe(self, options: OpenaiOptions) -> str:
         """The model asked for, and where."""
         return f"{options.model} at {public_url(options.endpoint)}"
+
+    def estimate(
+        self, options: OpenaiOptions, context: OpenContext, prompts: Sequence[Sequence[Message]], decoding: Decoding
+    ) -> CostEstimate:
+        """Tokens, counted as bytes, and what they cost by the user's price or the table's."""
+        before = () if options.system is None else (Message("system", options.system),)
+        conversations = [(*before, *prompt) for prompt in prompts]
+        output = max(decoding.max_tokens, options.answer_tokens or 0)
+        about = sum(map(fewer_tokens, conversations))
+        bounds = list(map(bytes_as_tokens, conversations))
+        price = options.known_price
+        unbounded = "max_tokens" in options.omit
+        each = [price.most(bound, output) if price and not unbounded else None for bound in bounds]
+        most = [one for one in each if one is not None]
+        known = price is not None and len(most) == len(bounds)
+        return CostEstimate(
+            requests=len(bounds),
+            input_tokens=about,
+            input_most=sum(bounds),
+            output_most=output * len(bounds),
+            dollars=price.most(about, output * len(bounds)) if price and known else None,
+            dollars_most=sum(most) if known else None,
+            price=_price_told(options, price, known),
+        )
 
     def open(self, options: OpenaiOptions, context: OpenContext) -> Model:
         """Makes the client; nothing is sent yet."""
@@ -125,146 +169,56 @@ class OpenaiBackend(Backend):
             raise ModelError(problem)
         import openai
 
-        # The client would append its paths after a query that stands in base_url.
-        parts = urlsplit(options.endpoint)
+        from .openai_client import make_client
+        from .openai_failures import Server
+        from .openai_model import Manner, OpenaiModel
+
+        secrets = _secrets(options)
         try:
-            client = openai.OpenAI(
-                api_key=_key(options) or "no-key-needed",
-                base_url=urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")),
-                default_query=dict(parse_qsl(parts.query)) or None,
-                timeout=options.timeout,
-                max_retries=options.max_retries,
-            )
+            client = make_client(options.endpoint, _key(options), options.timeout, secrets)
         except (openai.OpenAIError, ValueError) as error:
-            raise ModelError(f"the openai client cannot be made: {describe(error, _secrets(options))}") from error
-        return _OpenaiModel(options, client)
+            raise ModelError(f"the openai client cannot be made: {describe(error, secrets)}") from None
+        manner = Manner(
+            system=options.system,
+            limit_field=options.max_tokens_field,
+            without=options.omit,
+            logprobs=options.logprobs,
+            concurrency=options.concurrency,
+            retries=options.max_retries,
+            backoff=options.backoff,
+            max_wait=options.max_wait,
+            answer_tokens=options.answer_tokens,
+            price=options.known_price,
+        )
+        url = public_url(options.endpoint)
+        return OpenaiModel(
+            client, Server(url, options.model, options.api_key_env, options.timeout, secrets), manner, context
+        )
 
 
-class _OpenaiModel(Model):
-    """One model of one endpoint."""
-
-    def __init__(self, options: OpenaiOptions, client: OpenAI) -> None:
-        self._options = options
-        self._client = client
-        self._url = public_url(options.endpoint)
-        self._served: dict[str, None] = {}
-        self._fingerprints: dict[str, None] = {}
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Names the models that answered; before the first answer, the one that was asked for."""
-        from importlib.metadata import version
-
-        details = {"asked": self._options.model, "endpoint": self._url, "openai": version("openai")}
-        if self._options.system is not None:
-            details["system"] = self._options.system
-        if self._fingerprints:
-            details["system_fingerprint"] = ", ".join(self._fingerprints)
-        served = ", ".join(self._served) or self._options.model
-        return ModelIdentity(backend="openai", weights=None, served=f"{served} at {self._url}", details=details)
-
-    def render(self, messages: Sequence[Message]) -> str:
-        """The conversation as JSON, with the system message that goes before it."""
-        return super().render(self._conversation(messages))
-
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
-        """Asks concurrently; answers come in the order the server gives them."""
-        for problem in _stop_problems(decoding):
-            raise ModelError(problem)
-
-        def ask(prompt: Prompt) -> tuple[Answer, Any]:
-            completion = self._ask(prompt, decoding)
-            return Answer(prompt.id, self._text(completion)), completion
-
-        grace = min(self._options.timeout, LAST_ANSWERS_SECONDS)
-        for answer, completion in as_completed(ask, prompts, workers=self._options.concurrency, grace=grace):
-            self._served[one_line(str(getattr(completion, "model", None) or "an unnamed model"))] = None
-            if fingerprint := getattr(completion, "system_fingerprint", None):
-                self._fingerprints[one_line(str(fingerprint))] = None
-            yield answer
-
-    def close(self) -> None:
-        """Closes the connections."""
-        self._client.close()
-
-    def _conversation(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        system = self._options.system
-        return tuple(messages) if system is None else (Message("system", system), *messages)
-
-    def _ask(self, prompt: Prompt, decoding: Decoding) -> Any:
-        import openai
-
-        arguments: dict[str, Any] = {
-            "model": self._options.model,
-            "messages": [{"role": m.role, "content": m.content} for m in self._conversation(prompt.messages)],
-            "temperature": decoding.temperature,
-            "seed": decoding.seed,
-            self._options.max_tokens_field: decoding.max_tokens,
-        }
-        if decoding.stop:
-            arguments["stop"] = list(decoding.stop)
-        try:
-            return self._client.chat.completions.create(**arguments)
-        except (openai.OpenAIError, ValueError) as error:
-            raise ModelError(self._explain(error)) from error
-
-    def _text(self, completion: Any) -> str:
-        """What the model wrote; a refusal counts as text, and null as nothing written.
-
-        Raises:
-            ModelError: the reply is no chat completion.
-        """
-        choices = getattr(completion, "choices", None)
-        if not isinstance(choices, list):
-            raise ModelError(f"{self._url} answered, but not with a chat completion: does base_url end in /v1?")
-        if not choices:
-            raise ModelError(f"{self._url} answered with an empty list of choices")
-        message = getattr(choices[0], "message", None)
-        content = getattr(message, "content", None)
-        if content is None:
-            content = getattr(message, "refusal", None) or ""
-        if message is None or not isinstance(content, str):
-            raise ModelError(f"{self._url} answered with a choice that has no text")
-        return content
-
-    def _explain(self, error: Exception) -> str:
-        """One line: what failed, where, and what to do."""
-        import openai
-
-        secrets = _secrets(self._options)
-        attempts = f"{self._options.max_retries + 1} attempts"
-        if isinstance(error, openai.APITimeoutError):
-            return f"{self._url} did not answer within {self._options.timeout:g} s in {attempts}: raise `timeout`"
-        if isinstance(error, openai.APIConnectionError):
-            cause = describe(error.__cause__ or error, secrets)
-            return f"cannot reach {self._url} in {attempts} ({cause}): is the server running, and base_url right?"
-        if not isinstance(error, openai.APIStatusError):
-            return f"{self._url} answered with something that cannot be read: {describe(error, secrets)}"
-        body = error.body
-        said = str(body["message"]) if isinstance(body, dict) and body.get("message") else str(error.message)
-        said = one_line(redact(said, secrets))
-        if isinstance(error, openai.AuthenticationError):
-            key = f"the key in {self._options.api_key_env}" if self._options.api_key_env else "a request without a key"
-            return f"{self._url} refused {key} (401): {said}"
-        if isinstance(error, openai.NotFoundError):
-            return f"{self._url} has no model {self._options.model!r} or no chat completions there (404): {said}"
-        if isinstance(error, openai.RateLimitError):
-            return f"{self._url} still refused after {attempts} (429): {said}; lower `concurrency` or wait"
-        return f"{self._url} refused the request ({error.status_code}): {said}"
-
-
-def _stop_problems(decoding: Decoding) -> list[str]:
-    if len(decoding.stop) <= MOST_STOPS:
-        return []
-    return [f"the API takes at most {MOST_STOPS} stop sequences, the task has {len(decoding.stop)}"]
+def _price_told(options: OpenaiOptions, price: Price | None, known: bool) -> str:
+    if price is not None and known:
+        return str(price)
+    if "max_tokens" in options.omit:
+        return 'omit = ["max_tokens"] leaves no bound on what an answer may cost'
+    if price is not None:
+        return f"the price of {options.model!r} holds for prompts of up to {price.longest_prompt:,} tokens"
+    return (
+        f"no price is known for {options.model!r} at {public_url(options.endpoint)}: set price = {{ input = …, "
+        "output = … }, in US dollars for a million tokens; 0 for a server of your own"
+    )
 
 
 def _key(options: OpenaiOptions) -> str:
     return os.environ.get(options.api_key_env, "").strip() if options.api_key_env else ""
 
 
-def _secrets(options: OpenaiOptions) -> list[str]:
-    return [_key(options), urlsplit(options.endpoint).password or ""]
+def _secrets(options: OpenaiOptions) -> tuple[str, ...]:
+    """All forms in which credentials are sent: the key, and what a URL may carry."""
+    parts = urlsplit(options.endpoint)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode() if password else ""
+    return tuple(filter(None, (_key(options), parts.password, password, basic)))
 
 
 @hookimpl

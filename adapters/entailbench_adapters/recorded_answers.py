@@ -24,6 +24,9 @@ Key = tuple[str | None, ...]
 ANSWER_COLUMNS = ("answer", "output", "prediction", "response", "text")
 """Where an answer is looked for when the options do not say; exactly one of them must be there."""
 
+OUTCOMES = ("refused", "filtered")
+"""What the column ``outcome`` of an earlier run says of texts that are no answer."""
+
 KEY_COLUMNS: Mapping[KeyKind, tuple[str, ...]] = {"id": ("id",), "doc_id": ("doc_id",), "text": ("context", "question")}
 """The first that a file has is taken: a row's own id also tells one split from another, its number does not. Answers in
 the rows' order need no column, and are never taken for that unasked."""
@@ -43,10 +46,19 @@ class RecordedAnswers:
     """How many answers each row has."""
     answers: Mapping[Key, tuple[str, ...]]
     """The recorded texts of each row, in the file's order."""
+    not_answered: Mapping[Key, str]
+    """Of rows with one text that is no answer, as an earlier run says: "refused", "filtered"."""
+
+    def outcome(self, prompt: Prompt) -> str:
+        """What came of asking when it was recorded."""
+        return self.not_answered.get(self._key(prompt), "answered")
+
+    def _key(self, prompt: Prompt) -> Key:
+        return (prompt.task if self.by_task else None, *self.wanted(prompt))
 
     def find(self, prompt: Prompt) -> tuple[str, ...] | None:
         """The answers recorded for ``prompt``, or None."""
-        return self.answers.get((prompt.task if self.by_task else None, *self.wanted(prompt)))
+        return self.answers.get(self._key(prompt))
 
     def wanted(self, prompt: Prompt) -> tuple[str, ...]:
         """What the answer to ``prompt`` must be recorded under, apart from the task."""
@@ -68,6 +80,8 @@ class _Line:
     number: int
     key: Key
     answers: tuple[str, ...]
+    outcome: str
+    """As the earlier run that wrote it says; else "answered"."""
 
 
 def read_answers(
@@ -100,9 +114,10 @@ def read_answers(
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: not UTF-8 text") from error
-    rows = list(_ROWS[_suffix(path)](path, text))
+    # An earlier run writes down that no answer came: that is nothing to score.
+    rows = [row for row in _ROWS[_suffix(path)](path, text) if row[1].get("outcome") != "error"]
     if not rows:
-        raise DataError(f"{path} has no rows")
+        raise DataError(f"{path} has no rows with an answer")
     first = rows[0][1]
     columns = list(first)
     # An earlier run writes a null where its task's rows have no id.
@@ -112,7 +127,8 @@ def read_answers(
     by_task = "task" in columns
     lines = list(_lines(path, rows, kind, chosen, by_task, samples))
     answers = _gathered(path, lines, kind, samples)
-    return RecordedAnswers(hashlib.sha256(content).hexdigest(), kind, by_task, samples, answers)
+    told = {line.key: line.outcome for line in lines if line.outcome in OUTCOMES and samples == 1}
+    return RecordedAnswers(hashlib.sha256(content).hexdigest(), kind, by_task, samples, answers, told)
 
 
 def _samples(path: Path, columns: Sequence[str], samples: int | None) -> int:
@@ -144,7 +160,8 @@ def _lines(
             places[task] += 1
         elif kind == "text":
             found = [_normalized(text) for text in found]
-        yield _Line(number, (task, *found), _texts(path, number, row, columns, samples))
+        texts = _texts(path, number, row, columns, samples)
+        yield _Line(number, (task, *found), texts, str(row.get("outcome") or "answered"))
 
 
 def _texts(path: Path, number: int, row: Mapping[str, Any], columns: Sequence[str], samples: int) -> tuple[str, ...]:

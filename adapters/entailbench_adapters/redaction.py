@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
+from entailbench import HIDDEN, redact
+
 __all__ = [
-    "HIDDEN",
     "describe",
     "is_variable_name",
     "looks_like_credential",
     "names_secret",
     "one_line",
     "public_url",
-    "redact",
     "url_problem",
+    "without_keys",
 ]
-
-HIDDEN = "[redacted]"
-
-_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
-_URL_USER = re.compile(r"(?<=://)[^/\s@]+@")
-_URL_QUERY = re.compile(r"(?<=[?&])([\w.-]+)=[^&\s'\"]+")
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(r"(?:^|[\s:=,'\"])(?:sk[-_]|hf_|gsk_|ghp_|github_pat_|xai-)[\w.+=-]+(?:$|[\s,;'\"}])")
@@ -36,8 +30,8 @@ _SECRET_NAME = re.compile(
     r"|(^|_)keys?$|^((api|auth|access|hf|id|refresh|session|use_auth)_?)?token$"
 )
 
-_SHORTEST_SECRET = 6
-"""Shorter values of environment variables are flags, and words of the message would be lost with them."""
+_SHORTEST_KEY = 12
+"""Shorter than any real key."""
 
 
 def url_problem(url: str) -> str | None:
@@ -84,15 +78,15 @@ def is_variable_name(text: str) -> bool:
     )
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without ``secrets``, the values of key-like environment variables, and credentials in URLs."""
-    from_environment = (value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name))
-    hidden = {secret.strip() for secret in secrets} | {
-        value.strip() for value in from_environment if len(value.strip()) >= _SHORTEST_SECRET
-    }
-    for secret in sorted(filter(None, hidden), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return _URL_QUERY.sub(rf"\1={HIDDEN}", _URL_USER.sub("", text))
+def without_keys(text: str, secrets: Iterable[str]) -> str:
+    """``text``, a model's own words, without the very keys that were sent along; all else stays as it is.
+
+    Nothing that short is taken out that it could be a word: servers that want no real key are given any.
+    """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_KEY:
+            text = text.replace(secret, HIDDEN)
+    return text
 
 
 def one_line(text: str, limit: int = 300) -> str:

@@ -121,7 +121,10 @@ class _ReplayModel(Model):
             texts = self._recorded.find(prompt)
             if texts is not None:
                 chosen = self._options.sample
-                yield Answer(prompt.id, most_agreed(texts, prompt.read_label) if chosen is None else texts[chosen - 1])
+                text = most_agreed(texts, prompt.read_label) if chosen is None else texts[chosen - 1]
+                outcome = self._recorded.outcome(prompt)
+                reason = "" if outcome == "answered" else "as recorded"
+                yield Answer(prompt.id, text, outcome, reason)  # type: ignore[arg-type]
 
     def _check_task(self, prompts: Sequence[Prompt]) -> None:
         """Row numbers of one task say nothing about another's."""

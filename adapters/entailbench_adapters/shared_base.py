@@ -29,6 +29,7 @@ class SharedBase:
         *,
         directory: Path,
         weights: str,
+        quantize: str | None = None,
     ) -> None:
         from transformers import GenerationConfig
 
@@ -36,7 +37,9 @@ class SharedBase:
         self.tokenizer = tokenizer
         self.directory = directory
         self.weights = weights
-        """Hash of the base's weights (``fingerprint.hash_weights``)."""
+        """Hash of the base's weights (``fingerprint.hash_weights``), as they lie on the disk."""
+        self.quantize = quantize
+        """How they were quantized when they were loaded; None where they were not."""
         self.dtype: torch.dtype = model.dtype
         self.device: torch.device = model.device
         self.end_ids = token_ids(getattr(model.generation_config, "eos_token_id", None))

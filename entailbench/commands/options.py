@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,13 @@ def config_option(function: F) -> F:
 def names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Splits "a,b, c" into names."""
     return tuple(word.strip() for word in (value or "").split(",") if word.strip())
+
+
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuses nan, which is in every range, and inf."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no amount.", context, parameter)
+    return value
 
 
 def data_folder(chosen: Path | None, registry: Registry) -> Path | None:

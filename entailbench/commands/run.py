@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entailbench.commands.options import config_option, data_folder, names, registry_of
+from entailbench.commands.options import config_option, data_folder, finite, names, registry_of
 from entailbench.report.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     "--allow-leak", callback=names, help="Models to run although they were trained on puzzles of the test; marked."
 )
 @click.option("--perturb", is_flag=True, help="Ask every question again, put otherwise: up to five times as many more.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print what the run would cost, and stop.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
+    metavar="USD",
+    help="Stop before all models together cost more.",
+)
+@click.option(
+    "--max-errors",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Rows of a model that may end without an answer; with one more it stops.  [default: 10]",
+)
 @click.option("--with-reported", "reported", is_flag=True, help="Put what others published under the tables.")
 @click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -42,16 +56,35 @@ def command(
     fresh_seed: int | None,
     allow_leak: tuple[str, ...],
     perturb: bool,
+    dry_run: bool,
+    budget: float | None,
+    max_errors: int | None,
     reported: bool,
     table_format: str,
     as_json: bool,
     config: Path | None,
 ) -> None:
-    """Run models over tasks: the table goes to standard output, progress to standard error."""
-    from entailbench.commands.progress import TerminalObserver
+    """Run models over tasks: the table goes to standard output, progress to standard error.
+
+    \b
+    Exit codes:
+      0    every row was answered
+      1    the run had begun and could not be finished
+      2    nothing was computed: the command or the configuration must change
+      3    finished, and some rows are errors: no answer came
+      4    stopped before the budget would have been exceeded
+      5    stopped since more rows were errors than --max-errors allows
+      130  interrupted
+    What was answered before a stop is kept in the run directory.
+    """
+    from entailbench.commands.progress import TerminalObserver, say
+    from entailbench.costs import cost_facts, cost_lines
+    from entailbench.errors import ROWS_FAILED
+    from entailbench.limits import MAX_ERRORS
     from entailbench.report.text import render, save
     from entailbench.reported import with_reported
-    from entailbench.runner import DEFAULT_TASK, RunConfig, run
+    from entailbench.run_directory import to_json
+    from entailbench.runner import DEFAULT_TASK, RunConfig, costs, run
 
     registry = registry_of(plugins, config)
     defaults = registry.config.run
@@ -67,9 +100,19 @@ def command(
         metadata={} if fresh_seed is None else {"fresh_seed": fresh_seed},
         allow_leak=allow_leak,
         perturb=perturb,
+        budget=budget if budget is not None else defaults.budget,
+        max_errors=next(value for value in (max_errors, defaults.max_errors, MAX_ERRORS) if value is not None),
     )
+    if dry_run:
+        found = costs(chosen, registry, TerminalObserver())
+        facts = cost_facts(found, chosen.budget)
+        click.echo(to_json(facts, indent=2) if as_json else "\n".join(cost_lines(found, chosen.budget)))
+        return
     outcome = run(chosen, registry, TerminalObserver())
     report = with_reported(outcome.report, plugins) if reported else outcome.report
     page = save(report, outcome.tasks)
     click.echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
     click.echo(f"Report to browse: {page}", err=True)
+    if failed := sum(model.errors for task in outcome.report.tasks for model in task.models):
+        say(f"{failed:,} {'row is an error' if failed == 1 else 'rows are errors'}: no answer came, see the report")
+        raise click.exceptions.Exit(ROWS_FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterator
 
@@ -70,6 +71,9 @@ def _result(kind: str, result: ModelResult) -> Iterator[Line]:
         yield kind, result.name, "overall", "", "", "", "", "", f"unavailable: {result.unavailable}"
         return
     plain = {"rows": result.rows, "unparsed": result.unparsed, "seconds": result.seconds, "leaked": result.leaked}
+    plain |= {"errors": result.errors, "refused": result.refused, "filtered": result.filtered}
+    if result.usage is not None:
+        plain |= {field.name: getattr(result.usage, field.name) for field in dataclasses.fields(result.usage)}
     for metric, value in plain.items():
         if value is not None:
             yield kind, result.name, metric, "", "", value, "", "", ""

@@ -73,11 +73,12 @@ def _confusion(result: ModelResult) -> Iterator[str]:
 
 
 def _unparsed(task: TaskResult) -> Iterator[str]:
-    told = [result for result in task.models if result.unparsed_examples]
+    told = [result for result in task.models if result.unparsed_examples or result.error_examples]
     if told:
         yield "### What unparsed answers look like"
     for result in told:
-        examples = "\n".join(f"  - {_code(example)}" for example in result.unparsed_examples)
+        every = (*result.unparsed_examples, *result.error_examples)
+        examples = "\n".join(f"  - {_code(example)}" for example in every)
         yield f"- **{harmless(result.name)}** ({figures.count(result.unparsed)} unparsed)\n{examples}"
 
 

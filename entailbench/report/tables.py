@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entailbench.findings import METRICS, Estimate, Metric, ModelResult, Seeds, TaskResult
+from entailbench.outcomes import counted, usage_told
 from entailbench.report import figures
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "footnote",
     "main_table",
     "metrics_table",
+    "outcome_notes",
     "seeds_note",
     "slice_tables",
 ]
@@ -186,6 +188,8 @@ def _notes(task: TaskResult, metrics: Sequence[Metric]) -> Iterator[str]:
                 "in balanced accuracy (one-sided, 2.5%)."
             )
     yield from (seeds_note(result.name, result.seeds) for result in task.models if result.seeds)
+    for result in task.models:
+        yield from outcome_notes(result)
     yield from _undefined([*task.models, *task.baselines], metrics[:4])
     yield from (f"{result.name}: unavailable, {result.unavailable}." for result in task.baselines if result.unavailable)
     for source, lines in _by_source(task.reported).items():
@@ -210,6 +214,16 @@ def seeds_note(name: str, seeds: Seeds) -> str:
         f"{name} is the mean of {len(seeds.seeds)} trainings with the balanced accuracies {each}{apart}. Its intervals "
         "and tests hold for other seeds of the recipe too."
     )
+
+
+def outcome_notes(result: ModelResult) -> Iterator[str]:
+    """How many rows have no answer, or none that counts, and what answering took; nothing where nobody counts."""
+    if told := counted(result.errors, result.refused, result.filtered):
+        rows = result.errors + result.refused + result.filtered
+        counts = "row has no answer that counts and is" if rows == 1 else "rows have no answer that counts and are"
+        yield f"{result.name}: {rows:,} {counts} among the unparsed: {told}."
+    if result.usage is not None:
+        yield f"{result.name} took {usage_told(result.usage)}, over the whole run."
 
 
 def _by_source(reported: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

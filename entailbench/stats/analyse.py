@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -108,6 +108,11 @@ def _result(
         confusion=_confusion(rows, line),
         reliability=reliability([truth for truth, _ in given], [p for _, p in given]) if given else (),
         unparsed_examples=_unparsed_examples(line),
+        errors=sum(answer.outcome == "error" for answer in line.answers),
+        refused=sum(answer.outcome == "refused" for answer in line.answers),
+        filtered=sum(answer.outcome == "filtered" for answer in line.answers),
+        error_examples=_error_examples(line),
+        usage=line.usage,
         seconds=line.seconds,
         identity=line.identity,
         leaked=line.leaked,
@@ -148,9 +153,21 @@ def _confusion(rows: Sequence[Row], line: ModelAnswers) -> Mapping[str, Mapping[
 
 def _unparsed_examples(line: ModelAnswers) -> tuple[str, ...]:
     """``3 × “I am not sure…”``: how unparsed answers begin, the commonest first."""
-    beginnings = Counter(_beginning(answer.text) for answer in line.answers if answer.predicted == UNPARSED)
-    common = sorted(beginnings.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
-    return tuple(f"{count:,} × {beginning}" for beginning, count in common)
+    return _commonest(
+        _beginning(answer.text)
+        for answer in line.answers
+        if answer.predicted == UNPARSED and answer.outcome == "answered"
+    )
+
+
+def _error_examples(line: ModelAnswers) -> tuple[str, ...]:
+    """The same of the reasons why rows have no answer, or none that counts."""
+    return _commonest(answer.reason for answer in line.answers if answer.outcome != "answered")
+
+
+def _commonest(said: Iterable[str]) -> tuple[str, ...]:
+    common = sorted(Counter(said).items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+    return tuple(f"{count:,} × {text}" for text, count in common)
 
 
 def _beginning(text: str) -> str:

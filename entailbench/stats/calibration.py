@@ -12,14 +12,16 @@ from entailbench.findings import Estimate, ReliabilityBin
 from entailbench.stats.counts import ratio
 from entailbench.stats.resampling import bca_interval, group_left_out, jackknife_error, leave_one_out
 from entailbench.stats.sample import Floats, Sample
-from entailbench.stats.shares import FEW, exact_interval
+from entailbench.stats.shares import binomial_interval
 
 __all__ = ["BINS", "auroc", "expected_calibration_error", "reliability"]
 
 BINS = 10
 """Bins of equal width in which probabilities are compared with what is true."""
 NULL_DRAWS = 1000
-"""Samples of rows whose probabilities are true."""
+"""Samples of puzzles on which probabilities are true."""
+FEW = 5
+"""With fewer puzzles than this, resampling alone says too little."""
 GROUPS = 200
 """For AUROC, which is no sum over puzzles, at most so many parts of the sample are left out in turn."""
 BLOCK = 4_000_000
@@ -49,8 +51,9 @@ def auroc(sample: Sample, given: NDArray[np.bool_], probability: Floats, weights
     left_out = _auroc(entailed[order], puzzle[order], scores[order], one_out)
     puzzles = min(_effective(puzzle[entailed]), _effective(puzzle[~entailed]))
     ends = bca_interval(value, drawn, left_out, puzzles)
-    exact = exact_interval(value, puzzles) if ends is None or ends[0] == ends[1] or puzzles < FEW else ends
-    return _widest(value, (ends or exact, exact), left_out)
+    if ends is None or ends[0] == ends[1] or puzzles < FEW:
+        ends = binomial_interval(value, puzzles)
+    return _within(value, ends, left_out)
 
 
 def _auroc(entailed: NDArray[np.bool_], puzzle: NDArray[np.intp], scores: Floats, weights: Floats) -> Floats:
@@ -93,10 +96,11 @@ def expected_calibration_error(
 ) -> Estimate:
     """How far the mean probability of a bin is from the share that is entailed, averaged over rows.
 
-    Naeini, Cooper and Hauskrecht (AAAI 2015), for the probability of one class. Noise adds to it, to a resample's more
-    than to the sample's, so the interval is shifted by as much as the resamples' mean is too high. It begins at 0 where
-    probabilities that are true would show as much in one of 40 samples (Bröcker and Smith, Weather and Forecasting 22,
-    2007).
+    Naeini, Cooper and Hauskrecht (AAAI 2015), for the probability of one class. Noise adds to it. The middle of the
+    interval is the value less what resampling adds to it (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    chapter 10), and its width is by Student's t and the jackknife over puzzles: resamples vary too little, since in
+    bins whose error is noise it adds up whatever its sign. The interval begins at 0 where probabilities that are true
+    would show as much in one of 20 samples.
 
     Args:
         sample: the rows.
@@ -104,33 +108,45 @@ def expected_calibration_error(
         probability: (rows,): of entailment.
         weights: (draws, puzzles): the resamples.
     """
+    from scipy.special import stdtrit
+
     if not given.any():
         return Estimate(None, undefined="no row has a probability")
     per_puzzle = _bin_sums(sample, given, probability)
     value = float(_ece(per_puzzle.sum(axis=0)))
-    drawn = _ece(weights @ per_puzzle)
-    drawn = drawn - (float(np.nanmean(drawn)) - value)
     left_out = _ece(leave_one_out(per_puzzle))
     puzzles = _effective(sample.puzzle[given])
-    ends = bca_interval(value, drawn, left_out, puzzles)
-    if ends is None or puzzles < FEW:
-        return _widest(value, ((0.0, 1.0),), left_out)
-    noise = _of_true_probabilities(np.sort(probability[given]))
-    return _widest(value, (ends, (0.0 if value <= noise else value, value)), left_out)
+    error = jackknife_error(left_out)
+    if puzzles < FEW:
+        return _within(value, (0.0, 1.0), left_out)
+    if error is None or error < 1e-12:
+        return _within(value, binomial_interval(value, puzzles), left_out)
+    middle = value - (float(np.nanmean(_ece(weights @ per_puzzle))) - value)
+    reach = float(stdtrit(puzzles - 1, 0.975)) * error
+    low = 0.0 if value <= _of_true_probabilities(per_puzzle, puzzles) else middle - reach
+    return _within(value, (low, middle + reach), left_out)
 
 
-def _of_true_probabilities(probability: Floats) -> float:
-    """The calibration error that is passed in 2.5% of samples if the probabilities are true, rows being independent."""
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    bins = (place[:, None] == np.arange(BINS)).astype(np.float64)
-    rng = np.random.default_rng(0)
-    entailed = np.array([(rng.random(len(probability)) < probability) @ bins for _ in range(NULL_DRAWS)])
-    return float(np.quantile(np.abs(entailed - probability @ bins).sum(axis=1), 0.975)) / len(probability)
+def _of_true_probabilities(per_puzzle: Floats, puzzles: float) -> float:
+    """The calibration error that is passed in 5% of samples if the probabilities are true.
+
+    Each puzzle's errors are as likely to have the other sign, all of them at once (the wild bootstrap by cluster of
+    Cameron, Gelbach and Miller, Review of Economics and Statistics 90, 2008), so rows of a puzzle may be alike. Widened
+    for few puzzles as the bootstrap's intervals are. All of the 5% are on one side: no calibration error is below 0.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    counts, said, entailed = np.moveaxis(per_puzzle.reshape(len(per_puzzle), 3, BINS), 1, 0)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(NULL_DRAWS, len(per_puzzle)))
+    errors = np.abs(signs @ (said - entailed)).sum(axis=1) / counts.sum()
+    widened = math.sqrt(puzzles / (puzzles - 1)) * float(stdtrit(puzzles - 1, 0.975) / ndtri(0.975))
+    return widened * float(np.quantile(errors, 0.95))
 
 
-def _widest(value: float, ends: Sequence[tuple[float, float]], left_out: Floats) -> Estimate:
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return Estimate(value, max(0.0, low), min(1.0, high), error=jackknife_error(left_out))
+def _within(value: float, ends: tuple[float, float], left_out: Floats) -> Estimate:
+    """The figure with an interval within [0, 1] that holds it."""
+    low, high = ends
+    return Estimate(value, max(0.0, min(low, value)), min(1.0, max(high, value)), error=jackknife_error(left_out))
 
 
 def reliability(entailed: Sequence[bool], probability: Sequence[float]) -> tuple[ReliabilityBin, ...]:

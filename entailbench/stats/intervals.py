@@ -1,4 +1,4 @@
-"""Figures with their 95% intervals: the cluster bootstrap, held up by exact intervals where it says too little."""
+"""Figures with their 95% intervals: the cluster bootstrap's, or binomial ones where it says too little."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from entailbench.errors import DataError
 from entailbench.findings import Estimate
 from entailbench.stats.counts import EE, EN, EU, FORMULAS, NE, NN, NU, SHARES, ratio
-from entailbench.stats.resampling import bca_interval, jackknife_error, leave_one_out, weights
+from entailbench.stats.resampling import bca_interval, jackknife_error, leave_one_out, t_interval, weights
 from entailbench.stats.sample import Floats, Sample, numbered_puzzles
-from entailbench.stats.shares import WeightedShare, clustered_error, combined_interval, few, share_of
+from entailbench.stats.shares import WeightedShare, added, clustered_error, combined_interval, few, few_differ, share_of
 
 __all__ = ["DRAWS", "Sums", "clustered_mean", "estimate", "shares_of", "with_interval"]
 
@@ -91,40 +91,47 @@ def with_interval(
     *,
     otherwise: Callable[[], tuple[float, float]] | None = None,
     lowest: float = 0.0,
+    difference: bool = False,
 ) -> Estimate:
-    """The cluster bootstrap's interval, widened to the one that exact binomial intervals give where puzzles are few.
+    """The cluster bootstrap's interval, or where puzzles are few the one that binomial intervals give.
 
     Args:
         value: of the figure, in the sample.
         drawn: (draws,): in each resample.
         left_out: (puzzles,): without one puzzle.
         parts: the shares that the figure rests on.
-        otherwise: the interval from exact ones; default that of a weighted sum of the parts.
+        otherwise: the interval from binomial ones; default that of a weighted sum of the parts.
         lowest: the least that the figure can be; 1 is the most.
+        difference: whether it is one of two models, so that its resamples lie alike on both sides.
     """
-    ends = [bca_interval(value, drawn, left_out, min(part.share.puzzles for part in parts))]
-    if few(parts) or ends == [None]:
-        ends.append(otherwise() if otherwise else combined_interval(value, parts))
-    found = [end for end in ends if end]
+    puzzles, ends = min(part.share.puzzles for part in parts), None
+    if difference and not few_differ(parts):
+        ends = t_interval(value, drawn, puzzles)
+    elif not difference and not few(parts):
+        ends = bca_interval(value, drawn, left_out, puzzles)
+    if ends is None or ends[1] - ends[0] < 1e-12:
+        ends = otherwise() if otherwise else combined_interval(value, parts)
+    low, high = ends
     return Estimate(
         value=value,
-        low=max(lowest, min(value, *(low for low, _ in found))),
-        high=min(1.0, max(value, *(high for _, high in found))),
+        low=max(lowest, min(value, low)),
+        high=min(1.0, max(value, high)),
         error=jackknife_error(left_out) if otherwise else clustered_error(parts),
     )
 
 
 def _through_classes(name: str, value: float, sums: Sums, parts: Sequence[WeightedShare]) -> tuple[float, float]:
     """How far a figure moves when one class accuracy goes to an end of its own interval, added as errors are."""
-    below, above = [0.0], [0.0]
+    below, above = [], []
     for (right, others), part in zip(((EE, (EN, EU)), (NN, (NE, NU))), parts, strict=True):
-        moves = [
+        low, high = (
             float(FORMULAS[name](_with_accuracy(sums.total, right, others, end))) - value
             for end in (part.share.low, part.share.high)
-        ]
-        below.append(min(0.0, *moves))
-        above.append(max(0.0, *moves))
-    return value - math.hypot(*below), value + math.hypot(*above)
+        )
+        # A figure may fall where the accuracy rises.
+        below.append(min(0.0, low) if low <= high else max(0.0, -high))
+        above.append(max(0.0, high) if low <= high else min(0.0, -low))
+    return value - added(below, parts), value + added(above, parts)
 
 
 def _with_accuracy(total: Floats, right: int, others: tuple[int, int], accuracy: float) -> Floats:

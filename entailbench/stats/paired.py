@@ -97,6 +97,7 @@ def difference_of(sample: Sample, first: Side, second: Side) -> Estimate:
         formula(one.left_out) - formula(other.left_out),
         _parts(sample, first, second),
         lowest=-1.0,
+        difference=True,
     )
 
 

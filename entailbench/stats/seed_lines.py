@@ -98,6 +98,9 @@ def _result(
         unparsed=round(fmean(member.unparsed for member in members)),
         metrics=_metrics(line, members),
         confusion=_sum([member.confusion for member in members]),
+        errors=round(fmean(member.errors for member in members)),
+        refused=round(fmean(member.refused for member in members)),
+        filtered=round(fmean(member.filtered for member in members)),
         seconds=fmean(seconds) if seconds else None,
         leaked=leaked,
         not_better_than=tuple(

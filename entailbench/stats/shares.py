@@ -1,9 +1,12 @@
 """A share of rows with clustered error, and an interval that does not fail near 0% and 100%.
 
 The rows of a puzzle are not independent, so a share of n rows is known only as well as one of n / deff independent
-rows would be, where deff is Kish's design effect (Kish, Survey Sampling, 1965, 8.2). With that effective size the
-binomial interval of Clopper and Pearson (Biometrika 26, 1934) can be used, as Korn and Graubard do for surveys
-(Survey Methodology 24, 1998); it is not empty at 0% and 100%, where every resample is the same as the sample.
+rows would be, where deff is Kish's design effect (Kish, Survey Sampling, 1965, 8.2). With that effective size a
+binomial interval can be used, as Korn and Graubard do for surveys (Survey Methodology 24, 1998). It is that of
+Jeffreys, whose coverage is 95% in the mean over shares, while Clopper and Pearson's (Biometrika 26, 1934) is at least
+95% for each, so mostly well above (Brown, Cai and DasGupta, Statistical Science 16, 2001). At 0% and 100%, where
+Jeffreys' is too short, it is Clopper and Pearson's, which is one part of their modified Jeffreys interval. The other,
+to stretch the interval to 0% at a single success, is not taken over: what was seen once is not at 0%.
 """
 
 from __future__ import annotations
@@ -16,10 +19,23 @@ import numpy as np
 
 from entailbench.stats.sample import Floats
 
-__all__ = ["FEW", "Share", "WeightedShare", "clustered_error", "combined_interval", "exact_interval", "few", "share_of"]
+__all__ = [
+    "FEW",
+    "Share",
+    "WeightedShare",
+    "added",
+    "binomial_interval",
+    "clustered_error",
+    "combined_interval",
+    "few",
+    "few_differ",
+    "share_of",
+]
 
-FEW = 5
+FEW = 3
 """With fewer puzzles than this on the rarer side of a share, resampling alone says too little."""
+FEW_DIFFER = 6
+"""As few for a difference, where puzzles on which either side is ahead add up; fewer than six show nothing at 5%."""
 TAIL = 0.025
 """What a 95% interval leaves out on either side."""
 
@@ -30,7 +46,7 @@ class Share:
 
     value: float
     low: float
-    """Ends of the exact binomial interval at the effective size."""
+    """Ends of the binomial interval at the effective size."""
     high: float
     puzzles: float
     """Effective number of puzzles: (sum of sizes)² / sum of squared sizes; all of them if they are of one size."""
@@ -52,7 +68,7 @@ class WeightedShare:
 
 
 def share_of(values: Floats, sizes: Floats) -> Share | None:
-    """The share, its error and its exact interval; None where there are no rows.
+    """The share, its error and its binomial interval; None where there are no rows.
 
     Args:
         values: (puzzles,): sum of the values of each puzzle's rows.
@@ -65,8 +81,10 @@ def share_of(values: Floats, sizes: Floats) -> Share | None:
     puzzles = rows**2 / float((sizes**2).sum())
     rare = int((values > 0 if value < 0.5 else values < sizes).sum())
     pull = (values - value * sizes) / rows
-    low, high = exact_interval(value, _effective_rows(value, _spread(pull, sizes), rows, puzzles, rare))
-    return Share(value, low, high, puzzles, rare, sizes, pull)
+    low, high = binomial_interval(value, _effective_rows(value, _spread(pull, sizes), rows, puzzles, rare))
+    # One wrong row must not make a share seem surer than none does.
+    all_right, _ = binomial_interval(1.0, puzzles)
+    return Share(value, min(low, all_right), max(high, 1 - all_right), puzzles, rare, sizes, pull)
 
 
 def _spread(pull: Floats, sizes: Floats) -> float | None:
@@ -83,19 +101,26 @@ def _effective_rows(value: float, error: float | None, rows: float, puzzles: flo
     return rows / ((rare * found + worst) / (rare + 1))
 
 
-def exact_interval(value: float, rows: float) -> tuple[float, float]:
-    """Clopper and Pearson's 95% interval for a share of so many independent rows, which may be a fraction."""
+def binomial_interval(value: float, rows: float) -> tuple[float, float]:
+    """The 95% interval of Jeffreys for a share of so many independent rows, which may be a fraction.
+
+    At 0 and 1 it is Clopper and Pearson's, 1 - 0.025^(1 / rows) long.
+    """
     from scipy.special import betaincinv
 
     hits, misses = value * rows, (1 - value) * rows
-    low = float(betaincinv(hits, misses + 1, TAIL)) if hits > 0 else 0.0
-    high = float(betaincinv(hits + 1, misses, 1 - TAIL)) if misses > 0 else 1.0
+    if hits <= 0:
+        return 0.0, float(-np.expm1(math.log(TAIL) / rows))
+    if misses <= 0:
+        return TAIL ** (1 / rows), 1.0
+    low, high = (float(betaincinv(hits + 0.5, misses + 0.5, tail)) for tail in (TAIL, 1 - TAIL))
     return min(low, value), max(high, value)
 
 
 def combined_interval(value: float, parts: Sequence[WeightedShare]) -> tuple[float, float]:
-    """An interval for a weighted sum of shares, from theirs: each end is as far from the value as the ends of the
-    shares are from the shares, added as errors are (Zou and Donner, Statistics in Medicine 27, 2008).
+    """An interval for a weighted sum of shares, from theirs: the distances of their ends are added as errors are.
+
+    This is MOVER (Zou and Donner, Statistics in Medicine 27, 2008).
 
     Args:
         value: of the sum.
@@ -104,9 +129,28 @@ def combined_interval(value: float, parts: Sequence[WeightedShare]) -> tuple[flo
     below, above = [], []
     for part in parts:
         down, up = part.share.value - part.share.low, part.share.high - part.share.value
-        below.append(abs(part.weight) * (down if part.weight > 0 else up))
-        above.append(abs(part.weight) * (up if part.weight > 0 else down))
-    return value - math.hypot(*below), value + math.hypot(*above)
+        below.append(part.weight * (down if part.weight > 0 else up))
+        above.append(part.weight * (up if part.weight > 0 else down))
+    return value - added(below, parts), value + added(above, parts)
+
+
+def added(moves: Sequence[float], parts: Sequence[WeightedShare]) -> float:
+    """The length of moves that are due to shares, added as errors are: √(Σ rᵢⱼ mᵢ mⱼ).
+
+    The shares of one sample have puzzles in common, so r is their correlation over puzzles (Zou, Psychological Methods
+    12, 2007); 0 where a share is the same in every puzzle.
+
+    Args:
+        moves: one for each share, negative if it goes the other way than the share.
+        parts: the shares.
+    """
+    pulls = np.stack([part.share.pull for part in parts])
+    lengths = np.linalg.norm(pulls, axis=1)
+    pulls /= np.where(lengths > 0, lengths, 1.0)[:, None]
+    correlations = pulls @ pulls.T
+    np.fill_diagonal(correlations, 1.0)
+    of = np.asarray(moves)
+    return math.sqrt(max(0.0, float(of @ correlations @ of)))
 
 
 def clustered_error(parts: Sequence[WeightedShare]) -> float | None:
@@ -122,3 +166,8 @@ def clustered_error(parts: Sequence[WeightedShare]) -> float | None:
 def few(parts: Sequence[WeightedShare]) -> bool:
     """Whether one of the shares rests on too few puzzles for resampling."""
     return any(part.share.rare < FEW for part in parts)
+
+
+def few_differ(parts: Sequence[WeightedShare]) -> bool:
+    """The same for a difference, its parts being the shares of rows that only one of two got right."""
+    return sum(part.share.rare for part in parts) < FEW_DIFFER

@@ -703,6 +703,21 @@ def test_locate_prefers_the_workspace(tiny_llama: Path, workspace: Path, context
     assert locate("org/name", context()) == directory
 
 
+def test_weight_files_are_what_opening_reads(
+    tiny_llama: Path, tiny_adapter: Path, smollm2: Path, workspace: Path, backend: HfBackend, context: Contexts
+) -> None:
+    plain, adapted = HfOptions(str(tiny_llama)), HfOptions(str(tiny_llama), adapter=str(tiny_adapter))
+    assert list(backend.weight_files(plain, context())) == [tiny_llama / "model.safetensors"]
+    adapter_file = tiny_adapter / "adapter_model.safetensors"
+    assert list(backend.weight_files(adapted, context())) == [tiny_llama / "model.safetensors", adapter_file]
+    embedded_model = HfOptions("embedded:SmolLM2-135M-Instruct")
+    # Of this test's own cache folder, where it was not prepared: nothing is, and nothing is made.
+    assert list(backend.weight_files(embedded_model, context())) == []
+    prepared = context(home=smollm2.parents[1])
+    assert list(backend.weight_files(embedded_model, prepared)) == [smollm2 / "model.safetensors"]
+    assert list(backend.weight_files(HfOptions("org/name"), context())) == []
+
+
 def test_shared_base_closes(tiny_llama: Path, context: Contexts) -> None:
     base = shared_base(HfOptions(str(tiny_llama), device="cpu"), context())
     model = CausalModel(base, backend="other", batch_size=2)

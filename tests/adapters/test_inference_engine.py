@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,7 +24,7 @@ from entailbench_adapters.inference.processor import Products
 from entailbench_adapters.inference.rows import common, passes, root_length
 from entailbench_adapters.inference.score import Scored, score
 from entailbench_adapters.inference.stopping import StopStrings
-from tiny_models import make_tiny_tokenizer
+from tiny_models import make_tiny_llama, make_tiny_tokenizer
 
 VOCABULARY = 400
 SMALL: dict[str, Any] = dict(  # noqa: C408 -- keyword arguments of configurations
@@ -75,6 +77,19 @@ def make(config: Any, dtype: str = "float32") -> Any:
             if weight.ndim == 2:
                 weight.normal_(std=0.3 if "embed" not in name and "wte" not in name else 1.0)
     return model.to(getattr(torch, dtype))
+
+
+def put_lora_on(model: Any) -> Any:
+    """Puts the adapter ``default`` into ``model`` and returns PEFT's model around it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj", "lm_head"])).eval()
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_" in name:
+                weight.normal_(std=0.2)
+    return adapted
 
 
 def puzzles(rows: int, seed: int = 0, begin: int = 20) -> list[tuple[int, ...]]:
@@ -231,7 +246,7 @@ class TestNotTaken:
         tokenizer.save_pretrained(tmp_path / "windowed")
         said: list[str] = []
         opened = HfBackend().open(HfOptions(str(tmp_path / "windowed"), device="cpu"), context(notify=said.append))
-        assert opened.identity.details["engine"] == "entailbench 1"
+        assert opened.identity.details["engine"] == "entailbench 2"
         short = Prompt("t/0", "t", 0, (), "The cat sat")
         (answer,) = opened.generate([short], Decoding(4))
         assert said == []
@@ -379,7 +394,7 @@ class TestProducts:
 
         model = make(configurations()["qwen2"], dtype)
         ids = torch.tensor([puzzles(1)[0]])
-        products = Products(model, None)
+        products = Products(model, None, wide=False)
         with torch.inference_mode():
             expected = model(ids).logits
             with products.fast():
@@ -392,27 +407,78 @@ class TestProducts:
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
     def test_lora(self, dtype: str) -> None:
         import torch
-        from peft import LoraConfig, get_peft_model
 
         model = make(configurations()["llama"], dtype)
-        adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj", "lm_head"]))
-        with torch.no_grad():
-            for name, weight in adapted.named_parameters():
-                if "lora_" in name:
-                    weight.normal_(std=0.2)
+        adapted = put_lora_on(model)
         ids = torch.tensor([puzzles(1)[0]])
         with torch.inference_mode():
             expected = model(ids).logits
-            with Products(model, "default").fast():
+            with Products(model, "default", wide=False).fast():
                 found = model(ids).logits
             with adapted.disable_adapter():
                 base = model(ids).logits
-                with Products(model, None).fast():
+                with Products(model, None, wide=False).fast():
                     without = model(ids).logits
         tolerance = {"float32": 1e-4, "bfloat16": 0.3}[dtype]
         assert (found - expected).abs().max() < tolerance * expected.std()
         assert (without - base).abs().max() < tolerance * base.std()
         assert (base - expected).abs().max() > expected.std()
+
+
+class TestSixteenBits:
+    """Sums of layers are kept in float32, so that less is rounded than the model's own way rounds."""
+
+    WIDE = ("llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gemma", "gemma2", "gemma3", "phi3")
+
+    @pytest.mark.parametrize("name", [*WIDE, "lora"])
+    def test_nearer_to_float32_than_the_model_itself(self, name: str) -> None:
+        import torch
+
+        config = configurations()["llama" if name == "lora" else name]
+        config.num_hidden_layers = 12
+        if getattr(config, "layer_types", None):
+            config.layer_types = config.layer_types[:1] * 12
+        model = make(config, "bfloat16")
+        if name == "lora":
+            put_lora_on(model)
+        with torch.no_grad():
+            for each in model.modules():
+                if isinstance(each, torch.nn.Linear):
+                    # Or attention would be so sharp that any rounding of scores turned it over.
+                    each.weight.mul_(0.5)
+        exact = copy.deepcopy(model).float()
+        products = Products(model, "default" if name == "lora" else None)
+        assert products.wide
+        # The next token after each row, of all that there are.
+        rows = puzzles(60, seed=7)
+        asked = range(0, VOCABULARY, 20)
+        wanted = [Scored(number, row, (token,)) for number, row in enumerate(rows) for token in asked]
+        with products.fast():
+            scores = score(sessions(model), torch.device("cpu"), budget(), wanted, VOCABULARY)
+            found = torch.tensor([logprob for _, logprob, _ in sorted(scores)]).view(len(rows), -1)
+        with torch.inference_mode():
+            true, own = (
+                torch.stack([each(torch.tensor([row])).logits[0, -1].float().log_softmax(dim=-1) for row in rows])
+                for each in (exact, model)
+            )
+        ours, its = ((each - true[:, asked]).square().mean().sqrt() for each in (found, own[:, asked]))
+        assert ours < 0.85 * its
+
+    @pytest.mark.parametrize("name", ["gpt2", "mixtral"])
+    def test_weights_outside_of_linear_layers(self, name: str, tmp_path: Path, context: Any) -> None:
+        """They stay as narrow as the model has them, and in our engine."""
+        tokenizer = make_tiny_tokenizer()
+        make(configurations()[name], "bfloat16").save_pretrained(tmp_path)
+        tokenizer.save_pretrained(tmp_path)
+        said: list[str] = []
+        options = HfOptions(str(tmp_path), device="cpu", dtype="bfloat16")
+        opened = HfBackend().open(options, context(notify=said.append))
+        (answer,) = opened.generate([Prompt("t/0", "t", 0, (), "The cat sat")], Decoding(4))
+        assert answer.prompt_id == "t/0"
+        assert said == []
+        engine = opened._engine  # type: ignore[attr-defined]
+        assert not engine._products[1].wide
+        assert engine._products[1]._forwards
 
 
 class TestStopStrings:
@@ -470,6 +536,28 @@ class TestBadInput:
             list(model.generate([prompt], Decoding(4)))
         with pytest.raises(ModelError, match=said):
             list(model.score([Prompt("t/0", "t", 0, (), "a")], [["yes", " entirely-new"]]))
+
+    def test_tokenizer_of_another_model_is_told_when_it_is_opened(
+        self, tiny_llama: Path, tmp_path: Path, context: Callable[..., OpenContext]
+    ) -> None:
+        from entailbench_adapters.hf_weights import load_tokenizer
+
+        directory = shutil.copytree(tiny_llama, tmp_path / "m")
+        tokenizer = load_tokenizer(directory)
+        tokenizer.add_tokens([f"entirely-new-{number}" for number in range(500)])
+        tokenizer.save_pretrained(directory)
+        told: list[str] = []
+        HfBackend().open(HfOptions(str(directory), device="cpu"), context(notify=told.append))
+        (line,) = told
+        assert line.startswith(f"the tokenizer for {directory} has {len(tokenizer)} tokens and the embedding 400 rows")
+
+    def test_without_a_chat_template(self, tmp_path: Path, context: Callable[..., OpenContext]) -> None:
+        told: list[str] = []
+        directory = make_tiny_llama(tmp_path / "plain", chat=False)
+        model = HfBackend().open(HfOptions(str(directory), device="cpu"), context(notify=told.append))
+        assert told == [f"{directory} has no chat template: it is given plain text to continue, not a conversation"]
+        assert model.identity.details["prompt"] == "plain text: no chat template"
+        assert not model.chat
 
 
 def test_nothing_is_left_of_a_failed_call() -> None:

@@ -92,6 +92,14 @@ def test_merged_weights_answer_as_litgpts_model(made: Path, context: Callable[..
     )
 
 
+def test_weight_files_are_what_opening_reads(made: Path, over_base: OpenContext) -> None:
+    base, lora = made / "hf/model.safetensors", made / "lora/lit_model.pth.lora"
+    assert list(BACKEND.weight_files(at(made / "lora"), over_base)) == [base, lora]
+    merged = list(BACKEND.weight_files(at(made / "merged"), replace(over_base, base=None)))
+    assert merged == [made / "merged/lit_model.pth"]
+    assert list(BACKEND.weight_files(at(made / "nowhere"), over_base)) == []
+
+
 def test_base_and_adapters_share_one_set_of_weights(made: Path, over_base: OpenContext) -> None:
     assert over_base.base is not None
     base = over_base.base.open()

@@ -6,7 +6,9 @@ import dataclasses
 import json
 import time
 
+import pytest
 from made_up_answers import constant, many_rows, model, noisy, perfect, rows_of, task
+from statsmodels.stats.proportion import proportion_confint
 
 from entailbench import ENTAILMENT, NOT_ENTAILMENT, UNPARSED
 from entailbench.answered import Judged, ModelAnswers
@@ -54,6 +56,14 @@ def test_a_thousand_rows_of_three_models_and_four_baselines_take_seconds() -> No
     found = analyse_task(task(rows, *models, baselines=bases))
     assert time.process_time() - began < 20
     assert (found.rows, len(found.slices), len(found.comparisons)) == (1000, 29, 3)
+
+
+def test_puzzles_that_are_all_the_same_do_not_make_a_share_certain() -> None:
+    """Half of each puzzle's rows are right, so every resample is as the sample."""
+    found = clustered_mean([True, False] * 40, [f"puzzle {row // 2}" for row in range(80)], draws=200)
+    assert found.value == 0.5
+    # Without a spread to learn from each puzzle counts once, as 40 independent rows would.
+    assert (found.low, found.high) == pytest.approx(proportion_confint(20, 40, method="jeffreys"))
 
 
 def test_a_clustered_mean_is_what_a_table_has() -> None:

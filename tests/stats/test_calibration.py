@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_answers import many_rows, model, rows_of, task
+from scipy.stats import t
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from entailbench import ENTAILMENT, NOT_ENTAILMENT
@@ -98,6 +99,55 @@ def test_perfect_probabilities() -> None:
     assert (found.value("auroc"), found.value("brier"), found.value("ece")) == (1.0, 0.0, 0.0)
     assert found.metrics["auroc"].low == pytest.approx(0.025 ** (1 / 30))
     assert found.metrics["brier"].high == pytest.approx(1 - 0.025 ** (1 / 90))
+    ece = found.metrics["ece"]
+    assert (ece.low, ece.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 90)))
+
+
+def test_inverted_probabilities() -> None:
+    rows = rows_of([ENTAILMENT] * 30 + [NOT_ENTAILMENT] * 60)
+    (found,) = analysed(rows, saying(rows, [0.0] * 30 + [1.0] * 60))
+    assert (found.value("auroc"), found.value("brier"), found.value("ece")) == (0.0, 1.0, 1.0)
+    assert found.metrics["auroc"].high == pytest.approx(1 - 0.025 ** (1 / 30))
+    for name in ("brier", "ece"):
+        assert found.metrics[name].low == pytest.approx(0.025 ** (1 / 90))
+
+
+def test_the_same_probability_for_all_rows() -> None:
+    """One bin, so the calibration error is the distance of a share from a number, and its interval the share's."""
+    rows = rows_of([ENTAILMENT] * 60 + [NOT_ENTAILMENT] * 40)
+    (found,) = analysed(rows, saying(rows, [0.1] * 100), draws=2000)
+    ece = found.metrics["ece"]
+    assert ece.value == pytest.approx(0.5)
+    reach = t.ppf(0.975, 99) * np.sqrt(0.6 * 0.4 / 99)
+    assert (ece.low, ece.high) == pytest.approx((0.5 - reach, 0.5 + reach), abs=0.005)
+
+
+def test_noise_is_taken_off_the_interval_of_the_calibration_error() -> None:
+    """Half of the bins are far off, and the other half are right but for noise, which adds to the figure."""
+    rng = np.random.default_rng(8)
+    said = rng.random(400)
+    chance = np.where(said < 0.5, said, 1 - said)
+    rows = rows_of([ENTAILMENT if rng.random() < p else NOT_ENTAILMENT for p in chance])
+    (found,) = analysed(rows, saying(rows, said.tolist()), draws=1000)
+    ece = found.metrics["ece"]
+    assert (ece.low + ece.high) / 2 < ece.value - 0.003  # type: ignore[operator]
+    # Its truth is ∫ |2p − 1| over the upper half, a quarter.
+    assert ece.low < 0.25 < ece.high  # type: ignore[operator]
+
+
+def test_probabilities_that_are_true_of_puzzles_whose_rows_are_alike() -> None:
+    """The calibration error of 40 puzzles of 10 equal rows is that of 40 rows, which is large by chance alone."""
+    rng = np.random.default_rng(5)
+    said = np.repeat(rng.random(40), 10)
+    labels = np.repeat(rng.random(40), 10) < said
+    golds = [ENTAILMENT if truth else NOT_ENTAILMENT for truth in labels]
+    alike, apart = rows_of(golds, [f"puzzle {row // 10}" for row in range(400)]), rows_of(golds)
+    (found,) = analysed(alike, saying(alike, said.tolist()))
+    assert found.value("ece") > 0.08  # type: ignore[operator]
+    assert found.metrics["ece"].low == 0.0
+    # As rows that have nothing to do with each other they would prove the probabilities wrong.
+    (found,) = analysed(apart, saying(apart, said.tolist()))
+    assert found.metrics["ece"].low > 0  # type: ignore[operator]
 
 
 def test_reliability_by_hand() -> None:

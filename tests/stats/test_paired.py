@@ -41,6 +41,19 @@ def test_the_same_answers_cannot_be_told_apart_and_their_interval_is_not_empty()
     assert pair.smallest is not None
 
 
+def test_the_interval_of_a_difference_is_as_far_on_either_side() -> None:
+    rows = many_rows(300, 120)
+    (pair,) = compared(rows, noisy(rows, 0.9, 1, "one"), noisy(rows, 0.6, 2, "two"), draws=2000)
+    low, value, high, error = (
+        pair.difference.low,
+        pair.difference.value,
+        pair.difference.high,
+        pair.difference.error,
+    )
+    assert high - value == pytest.approx(value - low)  # type: ignore[operator]
+    assert high - value == pytest.approx(1.99 * error, rel=0.05)  # type: ignore[operator]
+
+
 def test_two_constants_of_the_two_labels_are_equal_in_balanced_accuracy() -> None:
     rows = many_rows(200, 80)
     (pair,) = compared(rows, constant(rows, ENTAILMENT, "yes"), constant(rows, NOT_ENTAILMENT, "no"))

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, sem
+from scipy.stats import t as student
 
-from entailbench.stats.resampling import bca_interval, group_left_out, jackknife_error, leave_one_out, weights
+from entailbench.stats.resampling import (
+    bca_interval,
+    group_left_out,
+    jackknife_error,
+    leave_one_out,
+    t_interval,
+    weights,
+)
 
 
 def test_weights_draw_as_many_puzzles_as_there_are_each_as_often() -> None:
@@ -46,6 +54,16 @@ def test_few_puzzles_widen_it() -> None:
 def test_resamples_that_say_nothing() -> None:
     assert bca_interval(0.5, np.full(100, 0.5), np.full(9, 0.5), 9) == (0.5, 0.5)
     assert bca_interval(0.5, np.array([0.5, np.nan, np.nan]), np.array([0.5]), 9) is None
+    assert t_interval(0.5, np.full(100, 0.5), 9) == (0.5, 0.5)
+    assert t_interval(0.5, np.array([0.4, 0.6]), 1) == (0.5, 0.5)
+    assert t_interval(0.5, np.array([0.5, np.nan, np.nan]), 9) is None
+
+
+@pytest.mark.parametrize("puzzles", [6, 60])
+def test_the_symmetric_interval_of_a_mean_is_students(puzzles: int) -> None:
+    values = np.random.default_rng(0).normal(size=puzzles)
+    ours = t_interval(float(values.mean()), weights(puzzles, 20_000, seed=0) @ values / puzzles, puzzles)
+    assert ours == pytest.approx(student.interval(0.95, puzzles - 1, values.mean(), sem(values)), rel=0.02)
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:

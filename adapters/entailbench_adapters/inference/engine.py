@@ -39,14 +39,19 @@ class Engine:
         self._budget = Budget(base.device, rows, notify)
         self._probed: Probed | None = None
         self._products: tuple[int, Products] | None = None
+        self._wide = True
+        """Whether the architecture was not seen to fail with sums in float32, see ``Products``."""
         if base.device.type == "cpu":
             processor.prepare()
 
     def problem(self, longest: int = 0) -> str | None:
         """Why it cannot take this model, or rows of so many tokens; the end of a sentence, None when it can."""
         if self._probed is None:
-            with self._base.using(self._adapter) as model, self._fast(model):
-                self._probed = probe(model, self._base.device)
+            with self._base.using(self._adapter) as model:
+                self._probed = probe(model, self._base.device, lambda: self._fast(model))
+                if self._probed.problem is not None and self._wide:
+                    self._wide, self._products = False, None
+                    self._probed = probe(model, self._base.device, lambda: self._fast(model))
         if self._probed.problem is None and self._probed.longest is not None and longest > self._probed.longest:
             return f"its attention slides over {self._probed.longest:,} tokens, and rows may have {longest:,}"
         return self._probed.problem
@@ -86,5 +91,5 @@ class Engine:
     def _fast(self, model: PreTrainedModel) -> AbstractContextManager[None]:
         # Another adapter puts layers around layers that were found before.
         if self._products is None or self._products[0] != self._base.adapters:
-            self._products = (self._base.adapters, Products(model, self._adapter))
+            self._products = (self._base.adapters, Products(model, self._adapter, wide=self._wide))
         return self._products[1].fast()

@@ -79,7 +79,9 @@ def _attend(
     if sliding_window is not None:
         attention.window = sliding_window if attention.window is None else min(sliding_window, attention.window)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attention.attend(module.layer_idx, query[0], key[0], value[0], scale, softcap)[None], None
+    # Positions may have been encoded in float32 where the model is narrower, see ``processor.Products``.
+    q, k = (part[0].to(value.dtype) for part in (query, key))
+    return attention.attend(module.layer_idx, q, k, value[0], scale, softcap)[None], None
 
 
 @cache

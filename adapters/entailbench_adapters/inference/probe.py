@@ -6,7 +6,10 @@ attention is not told of, attention that does not ask ``AttentionInterface``: ea
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +42,17 @@ class Probed:
     """Tokens of a row, answer included, beyond which the engine would compute something else: a sliding window."""
 
 
-def probe(model: PreTrainedModel, device: torch.device) -> Probed:
+def probe(
+    model: PreTrainedModel,
+    device: torch.device,
+    fast: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+) -> Probed:
     """Computes two short rows with a common beginning both ways.
 
     Args:
         model: in evaluation mode on ``device``.
         device: where it is computed.
+        fast: open while the engine computes, see ``processor.Products``; the model's own way goes without.
     """
     import torch
 
@@ -55,14 +63,14 @@ def probe(model: PreTrainedModel, device: torch.device) -> Probed:
         return Probed(reason)
     try:
         with torch.inference_mode():
-            return _compared(model, device)
+            return _compared(model, device, fast)
     except Exception as error:  # whatever an architecture we have never seen may raise
         return Probed(
             f"it fails there ({type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''})"
         )
 
 
-def _compared(model: PreTrainedModel, device: torch.device) -> Probed:
+def _compared(model: PreTrainedModel, device: torch.device, fast: Callable[[], AbstractContextManager[None]]) -> Probed:
     import torch
 
     embedding: Any = model.get_input_embeddings()
@@ -74,7 +82,7 @@ def _compared(model: PreTrainedModel, device: torch.device) -> Probed:
     # "eager" is what an architecture means; the others leave out what they cannot do (Gemma 2's cap on scores).
     with flat.attention_by(model, "eager"):
         expected = [own(input_ids=torch.tensor([row], device=device), use_cache=False).logits[0, -2:] for row in rows]
-    with flat.flat(model):
+    with flat.flat(model), fast():
         shared = common_beginning(model, root, device)
         samples = [TokenSample(first, (0,), "", ""), TokenSample(second, (0,), "", "")]
         packed = tree(samples)

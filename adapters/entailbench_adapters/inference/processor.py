@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from .budget import available
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-    from torch.nn import Linear, Module
+    from torch.nn import LayerNorm, Linear, Module
     from transformers import PreTrainedModel
 
 PACKED_SHARE = 0.1
@@ -85,23 +85,36 @@ def has_onednn(dtype: torch.dtype) -> bool:
 class Products:
     """The linear layers of a model on a CPU, by oneDNN, as long as ``fast`` is open.
 
+    In 16 bits they also keep what layers add to in float32 (``wide``): the embedding starts it so, sums of both widths
+    are float32 to PyTorch, norms are computed in float32 anyway, and each product narrows its own input. That takes no
+    time and most of the rounding away.
+
     Args:
         model: in evaluation mode; PEFT's LoRA layers may be in it.
         adapter: PEFT's name of the adapter that is active; None where none is.
+        wide: whether sums are kept in float32; an architecture that computes with weights outside of linear layers and
+            norms may be unable to.
     """
 
-    def __init__(self, model: PreTrainedModel, adapter: str | None) -> None:
-        from torch.nn import Linear
+    def __init__(self, model: PreTrainedModel, adapter: str | None, *, wide: bool = True) -> None:
+        import torch
+        from torch.nn import LayerNorm, Linear
 
         self._forwards: list[tuple[Module, Callable[..., Tensor]]] = []
-        if model.device.type != "cpu" or not has_onednn(model.dtype):
+        on_cpu = model.device.type == "cpu"
+        self.wide = wide and on_cpu and model.dtype in (torch.bfloat16, torch.float16)
+        """Whether sums are kept in float32."""
+        by_onednn = on_cpu and has_onednn(model.dtype)
+        if not by_onednn and not self.wide:
             return
+        multiply = _product if by_onednn else torch.nn.functional.linear
         linears = [each for each in model.modules() if type(each) is Linear and each.weight.dtype == model.dtype]
         wanted = sum(each.weight.nbytes for each in linears if each not in _PACKED)
-        packs = wanted <= PACKED_SHARE * available(model.device)
+        packs = by_onednn and wanted <= PACKED_SHARE * available(model.device)
+        narrow = _Narrow(model.dtype) if self.wide else _as_it_is
         ways = {}
         for each in linears:
-            ways[each] = _linear(each, packed=packs or each in _PACKED)
+            ways[each] = _linear(each, multiply, narrow, packed=packs or each in _PACKED)
             self._forwards.append((each, ways[each]))
         for layer in model.modules():
             if _is_plain_lora(layer):
@@ -112,7 +125,11 @@ class Products:
                 if adapter is None or adapter not in adapted.lora_A:
                     self._forwards.append((layer, ways[base]))
                 elif adapter not in adapted.lora_variant:
-                    self._forwards.append((layer, _lora(adapted, adapter, ways[base], model.dtype)))
+                    self._forwards.append((layer, _lora(adapted, adapter, ways[base], model.dtype, narrow)))
+            elif self.wide and type(layer) is LayerNorm:
+                self._forwards.append((layer, _layer_norm(layer)))
+        if self.wide:
+            self._forwards.append((model.get_input_embeddings(), _widened(model.get_input_embeddings())))
 
     @contextlib.contextmanager
     def fast(self) -> Iterator[None]:
@@ -126,14 +143,59 @@ class Products:
                 module.__dict__.pop("forward", None)
 
 
-def _linear(module: Linear, *, packed: bool) -> Callable[..., Tensor]:
+class _Narrow:
+    """A vector in 16 bits; the layers that read one and the same vector after each other share it."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+        self._last: tuple[ReferenceType[Tensor], Tensor] | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.dtype == self._dtype:
+            return x
+        if self._last is not None and self._last[0]() is x:
+            return self._last[1]
+        narrowed = x.to(self._dtype)
+        self._last = (ref(x), narrowed)
+        return narrowed
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
+
+
+def _widened(embedding: Module) -> Callable[..., Tensor]:
+    own = type(embedding).forward.__get__(embedding)
+
+    def forward(*arguments: Any, **named: Any) -> Tensor:
+        result: Tensor = own(*arguments, **named)
+        return result.float()
+
+    return forward
+
+
+def _layer_norm(module: LayerNorm) -> Callable[..., Tensor]:
+    """PyTorch's own takes no vector wider than its weights."""
+    import torch
+
+    weight, bias = (None if each is None else each.detach().float() for each in (module.weight, module.bias))
+
+    def forward(x: Tensor) -> Tensor:
+        return torch.nn.functional.layer_norm(x.float(), module.normalized_shape, weight, bias, module.eps)
+
+    return forward
+
+
+def _linear(
+    module: Linear, multiply: Callable[..., Tensor], narrow: Callable[[Tensor], Tensor], *, packed: bool
+) -> Callable[..., Tensor]:
     if packed and module not in _PACKED:
         _PACKED[module] = _laid_out(module.weight.detach())
     weight = _PACKED[module] if packed else module.weight.detach()
     bias = None if module.bias is None else module.bias.detach()
 
     def forward(x: Tensor) -> Tensor:
-        return _product(x, weight, bias)
+        return multiply(narrow(x), weight, bias)
 
     return forward
 
@@ -148,7 +210,9 @@ def _is_plain_lora(module: Module) -> bool:
     )
 
 
-def _lora(layer: Any, adapter: str, base: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Tensor]:
+def _lora(
+    layer: Any, adapter: str, base: Callable[..., Tensor], dtype: torch.dtype, narrow: Callable[[Tensor], Tensor]
+) -> Callable[..., Tensor]:
     """``x Wᵀ + s x Aᵀ Bᵀ``, the second product added in place; PEFT's own way makes four more vectors as wide."""
     import torch
 
@@ -160,7 +224,7 @@ def _lora(layer: Any, adapter: str, base: Callable[..., Tensor], dtype: torch.dt
 
     def forward(x: Tensor) -> Tensor:
         out = base(x)
-        inner = torch.nn.functional.linear(x, a)
+        inner = torch.nn.functional.linear(narrow(x), a)
         out.view(-1, out.shape[-1]).addmm_(inner.view(-1, inner.shape[-1]), b, alpha=scaling)
         return out
 

@@ -43,8 +43,10 @@ const definitions = (pairs) => {
   return list;
 };
 
+const OUTCOME = { refused: "refused", filtered: "content filter", error: "error" };
+
 const factsOf = (answer, said) => [
-  LABEL[said],
+  OUTCOME[answer.outcome] ?? LABEL[said],
   answer.threeWay && answer.threeWay !== LABEL[said] ? `three-way: ${answer.threeWay}` : "",
   answer.exact === false && said !== "u" ? "more than a label" : "",
   answer.proof === true ? "valid proof" : answer.proof === false ? "invalid proof" : "",
@@ -58,6 +60,7 @@ const answerOf = (name, row, texts, number) => {
   heading.append(markOf(name, row.gold, row.said[number]), make("span", "facts", factsOf(answer, row.said[number])));
   part.append(heading);
   if (answer.text) part.append(...textBox(answer.text, `Answer of ${name}`));
+  else if (answer.reason) part.append(make("p", "small quiet", `No answer: ${answer.reason}`));
   else if (answer.probability === null) part.append(make("p", "small quiet", "It wrote nothing."));
   const prompt = typeof answer.prompt === "number" ? texts.answers[answer.prompt].prompt : answer.prompt;
   if (prompt) {

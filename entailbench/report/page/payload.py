@@ -112,6 +112,8 @@ def _answer(answer: Judged) -> dict[str, Any]:
         "threeWay": answer.three_way,
         "proof": answer.proof,
         "probability": answer.probability,
+        "outcome": answer.outcome,
+        "reason": answer.reason,
     }
 
 

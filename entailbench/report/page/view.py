@@ -21,7 +21,7 @@ from entailbench.report.page.cells import (
 )
 from entailbench.report.plots import Plot, plots_of, sliced_metric
 from entailbench.report.robustness_table import robustness_table
-from entailbench.report.tables import Table, seeds_note
+from entailbench.report.tables import Table, outcome_notes, seeds_note
 
 __all__ = ["Breakdown", "Confusion", "Line", "ModelCard", "Sheet", "TaskView", "model_cards", "task_view"]
 
@@ -107,7 +107,7 @@ class TaskView:
     plots: tuple[Plot, ...]
     robustness: Sheet | None
     examples: tuple[tuple[str, tuple[str, ...]], ...]
-    """(model, what its unparsed answers look like)."""
+    """(model, what its unparsed answers look like, and why others did not come)."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def task_view(result: TaskResult, number: int) -> TaskView:
             for model in result.models
             if model.not_better_than
         ),
-        remarks=tuple(seeds_note(model.name, model.seeds) for model in result.models if model.seeds),
+        remarks=tuple(_remarks(result)),
         columns=columns,
         models=tuple(
             _line(model, columns, place, _not_shown(model, result)) for place, model in enumerate(result.models)
@@ -152,7 +152,11 @@ def task_view(result: TaskResult, number: int) -> TaskView:
         breakdowns=tuple(_breakdowns(result, [one.name for one in answering])),
         plots=plots_of(result, key),
         robustness=_sheet(robustness_table(result)),
-        examples=tuple((one.name, one.unparsed_examples) for one in result.models if one.unparsed_examples),
+        examples=tuple(
+            (one.name, (*one.unparsed_examples, *one.error_examples))
+            for one in result.models
+            if one.unparsed_examples or one.error_examples
+        ),
     )
 
 
@@ -179,6 +183,12 @@ def _facts(identity: ModelIdentity) -> list[tuple[str, str]]:
         "remark": identity.remark,
     }
     return [(what, str(portable(value))) for what, value in facts.items() if value]
+
+
+def _remarks(result: TaskResult) -> Iterator[str]:
+    yield from (seeds_note(model.name, model.seeds) for model in result.models if model.seeds)
+    for model in result.models:
+        yield from outcome_notes(model)
 
 
 def _in_two(verdict: str) -> tuple[str, str]:

@@ -1,0 +1,235 @@
+"""Opening the models of a run and asking them: one after the other here, those that compute elsewhere meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from entailbench import harness
+from entailbench.answered import Judged, ModelAnswers
+from entailbench.contracts import Model, ResolvedModel
+from entailbench.decoding import with_room_for
+from entailbench.elsewhere import AskedModel, Elsewhere, Listener
+from entailbench.errors import EntailbenchError
+from entailbench.outcomes import prediction, what_it_took
+from entailbench.reading_ahead import ReadingAhead
+from entailbench.records import Answer, CandidateScores, Prompt
+from entailbench.robustness import PerturbedTask
+from entailbench.run_directory import PredictionsFile, RunDirectory
+from entailbench.run_plan import Observer, Plan
+from entailbench.writing_behind import WritingBehind
+
+__all__ = ["answer_all"]
+
+
+def answer_all(
+    plan: Plan, limit: int | None, directory: RunDirectory, observer: Observer
+) -> list[dict[str, ModelAnswers]]:
+    """The answers of all models by task, in the order of the models.
+
+    Models that compute elsewhere are asked while the others take their turns here. When one fails, what has begun is
+    finished and kept, nothing new is begun, and then its error is raised.
+    """
+    remote = [one for one in plan.models if one.backend.remote] if len(plan.models) > 1 else []
+    here = [one for one in plan.models if one not in remote]
+    answered: dict[str, dict[str, ModelAnswers]] = {}
+    failures: list[EntailbenchError] = []
+    opened: list[_Opened] = []
+    with Elsewhere(observer.notify) as elsewhere, ReadingAhead(observer.notify) as ahead:
+        try:
+            for resolved in remote:
+                opened.append(_ask(resolved, plan, limit, directory, observer, elsewhere))
+            for index, resolved in enumerate(here):
+                if elsewhere.failed.is_set():
+                    break
+                name, later = resolved.spec.name, here[index + 1 :]
+                try:
+                    if index == 0:
+                        # Opening the first one imports for seconds before it reads.
+                        ahead.begin(name, _unread_files(resolved, ()))
+                    model = _opened(resolved, observer)
+                    if later:
+                        ahead.begin(later[0].spec.name, _unread_files(later[0], here[: index + 1]))
+                    answered[name] = _answer(model, plan, limit, directory, observer)
+                except EntailbenchError as error:
+                    failures.append(error)
+                    if remote:
+                        observer.notify(f"{name} failed: {error}; the models that are being asked are waited for")
+                    break
+                plan.shared.keep_only(one.context.root for one in later)
+            while opened:
+                model = opened.pop(0)
+                try:
+                    answered[model.resolved.spec.name] = _answer(model, plan, limit, directory, observer)
+                except EntailbenchError as error:
+                    failures.append(error)
+        finally:
+            if opened:
+                elsewhere.stop()
+            for model in opened:
+                _close(model, plan, {}, directory)
+    if failures:
+        raise failures[0]
+    return [answered[resolved.spec.name] for resolved in plan.models]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A model at work."""
+
+    resolved: ResolvedModel
+    model: Model
+    lineage: Mapping[str, Any] | None
+    asked: AskedModel | None = None
+    """Where it computes elsewhere and is being asked."""
+
+
+def _opened(resolved: ResolvedModel, observer: Observer) -> _Opened:
+    lineage = resolved.backend.lineage(resolved.options, resolved.context)
+    observer.notify(f"opening {resolved.spec.name}")
+    return _Opened(resolved, resolved.open(), lineage)
+
+
+def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> list[Path]:
+    """The weights of a model that none of the ``earlier`` ones has read."""
+    read = {path for one in earlier for path in one.backend.weight_files(one.options, one.context)}
+    return [path for path in resolved.backend.weight_files(resolved.options, resolved.context) if path not in read]
+
+
+def _ask(
+    resolved: ResolvedModel,
+    plan: Plan,
+    limit: int | None,
+    directory: RunDirectory,
+    observer: Observer,
+    elsewhere: Elsewhere,
+) -> _Opened:
+    """Opens a model that computes elsewhere, and begins to ask it about all tasks."""
+    one, name = _opened(resolved, observer), resolved.spec.name
+    try:
+        tasks = {
+            loaded.name: (
+                harness.questions(one.model, name, loaded, limit=limit if loaded in plan.tasks else None),
+                _listener(name, loaded, directory, observer, behind=False),
+            )
+            for loaded in plan.asked
+        }
+    except BaseException:
+        _close(one, plan, {}, directory)
+        raise
+    return replace(one, asked=elsewhere.ask(name, one.model, tasks))
+
+
+def _listener(
+    name: str, loaded: harness.LoadedTask, directory: RunDirectory, observer: Observer, *, behind: bool
+) -> Listener:
+    """Writes a model's answers to one task as they come, and shows how far it is.
+
+    Args:
+        behind: whether they are written by a thread of its own, for a model whose computing no disk is to hold up.
+    """
+    files: list[PredictionsFile | WritingBehind] = []
+
+    def on_start(rows: int) -> None:
+        if not files:
+            lines = directory.predictions(name)
+            files.append(WritingBehind(lines) if behind else lines)
+        observer.start(name, loaded.name, rows)
+
+    def on_answer(prompt: Prompt, answer: Answer | CandidateScores) -> None:
+        files[0].append(prediction(prompt, answer, loaded.split))
+        observer.advance(name)
+
+    def on_end() -> None:
+        observer.finish(name)
+        for file in files:
+            file.close()
+
+    return Listener(on_start, on_answer, on_end)
+
+
+def _answer(
+    opened: _Opened,
+    plan: Plan,
+    limit: int | None,
+    directory: RunDirectory,
+    observer: Observer,
+) -> dict[str, ModelAnswers]:
+    """Runs an open model over all tasks and closes it; returns its answers by task."""
+    name, model = opened.resolved.spec.name, opened.model
+    evaluations: dict[str, harness.Evaluation] = {}
+    try:
+        for loaded in plan.asked:
+            listener = _listener(name, loaded, directory, observer, behind=not opened.resolved.backend.remote)
+            if opened.asked:
+                # Who asked it has heard everything already.
+                listener = Listener(lambda rows: None, lambda prompt, answer: None, lambda: None)
+            try:
+                evaluation = harness.evaluate(
+                    *(opened.asked or model, name, loaded),
+                    limit=limit if loaded in plan.tasks else None,
+                    on_start=listener.on_start,
+                    on_answer=listener.on_answer,
+                    out=directory.path / "lm_eval",
+                    max_errors=plan.limits.max_errors,
+                )
+            finally:
+                listener.on_end()
+            if opened.asked:
+                evaluation = replace(evaluation, seconds=opened.asked.seconds(loaded.name))
+            evaluations[loaded.name] = evaluation
+            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluation.answers)
+        if took := what_it_took(name, [one for done in evaluations.values() for one in done.answers], model.usage):
+            observer.notify(took)
+        return {
+            task.name: ModelAnswers(
+                name=name,
+                answers=evaluations[task.name].answers,
+                identity=model.identity,
+                seconds=evaluations[task.name].seconds,
+                leaked=plan.leaks.rows(name, task.name),
+                lineage=opened.lineage,
+                usage=model.usage,
+                perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
+            )
+            for task in plan.tasks
+        }
+    finally:
+        _close(opened, plan, evaluations, directory)
+
+
+def _close(opened: _Opened, plan: Plan, evaluations: Mapping[str, harness.Evaluation], directory: RunDirectory) -> None:
+    """Writes down what a model was, and closes it."""
+    resolved, model = opened.resolved, opened.model
+    name = resolved.spec.name
+    if opened.asked:
+        opened.asked.close()
+    try:
+        described = {
+            "name": name,
+            "identity": model.identity,
+            "options": repr(resolved.options),  # a backend's repr hides what is secret
+            "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
+            "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
+            "source": resolved.spec.source,
+            "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
+            "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
+            "lineage": opened.lineage,
+            "usage": model.usage,
+        }
+        directory.write(f"models/{name}.json", described)
+    finally:
+        model.close()
+
+
+def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:
+    return evaluations[twin.loaded.name].answers if twin and twin.loaded else ()
+
+
+def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:
+    """As lm-eval names them; None where nothing is generated."""
+    if task.scores_candidates:
+        return None
+    return with_room_for(model.answer_tokens, task.task.config.generation_kwargs or {})

@@ -1,0 +1,36 @@
+"""How much memory could be taken now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["available_memory"]
+
+UNKNOWN_BYTES = 2**32
+"""Where the system tells nothing."""
+
+
+def available_memory() -> int:
+    """Bytes of this machine's memory that neither system nor container forbids."""
+    found = [value for value in (_meminfo(), _cgroup()) if value is not None]
+    return min(found, default=UNKNOWN_BYTES)
+
+
+def _meminfo() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _cgroup() -> int | None:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        used = (folder / "memory.current").read_text(encoding="ascii").strip()
+        return None if limit == "max" else max(0, int(limit) - int(used))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,73 @@
+"""What came of asking: as a line of ``predictions/NAME.jsonl``, and in a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from entailbench.answered import Judged
+from entailbench.costs import money
+from entailbench.records import Answer, CandidateScores, Prompt, Usage
+
+__all__ = ["counted", "prediction", "usage_told", "what_it_took"]
+
+NAMES = {"error": "error", "refused": "refused", "filtered": "content filter"}
+"""What tables and messages call the outcomes that are no answer."""
+
+
+def prediction(prompt: Prompt, answer: Answer | CandidateScores, split: str) -> dict[str, Any]:
+    """One line of the file that takes a model's answers as they come.
+
+    ``outcome``, ``reason``, ``probability`` and ``usage`` stand there only where there is something to say: without
+    ``outcome`` it was answered, and a line whose ``outcome`` is "error" is no answer.
+    """
+    row: dict[str, Any] = {
+        "prompt_id": prompt.id,
+        "task": prompt.task,
+        "split": split,
+        "doc_id": prompt.doc_id,
+        "id": prompt.doc.get("id"),
+        "gold": prompt.doc.get("label"),
+    }
+    if not isinstance(answer, Answer):
+        return {**row, "logprobs": answer.logprobs, "greedy": answer.greedy}
+    row["text"] = answer.text
+    if answer.outcome != "answered":
+        row["outcome"] = answer.outcome
+    if answer.reason:
+        row["reason"] = answer.reason
+    if answer.probability is not None:
+        row["probability"] = answer.probability
+    if answer.usage is not None:
+        row["usage"] = answer.usage
+    return row
+
+
+def counted(errors: int, refused: int, filtered: int) -> str:
+    """``"3 errors, 1 refused and 2 content filter"``; empty where there is none of them."""
+    told = [
+        f"{number:,} {name}{'s' if name == 'error' and number > 1 else ''}"
+        for number, name in ((errors, NAMES["error"]), (refused, NAMES["refused"]), (filtered, NAMES["filtered"]))
+        if number
+    ]
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1]))) if told else ""
+
+
+def usage_told(usage: Usage) -> str:
+    """``"1,000 requests, 412,345 tokens in and 5,012 out, $0.21"``."""
+    told = f"{usage.requests:,} requests, {usage.input_tokens:,} tokens in and {usage.output_tokens:,} out"
+    if usage.dollars is not None:
+        told += f", {money(usage.dollars)}"
+    if usage.uncertain:
+        told += f" (of which {money(usage.uncertain)} may not have been billed: no answer came)"
+    return told
+
+
+def what_it_took(name: str, answers: Sequence[Judged], usage: Usage | None) -> str | None:
+    """``"gpt35: 1,000 requests, …; 3 errors"``; None where nothing is to be said."""
+    kinds = Counter(answer.outcome for answer in answers)
+    told = [usage_told(usage)] if usage is not None else []
+    if failed := counted(kinds["error"], kinds["refused"], kinds["filtered"]):
+        told.append(failed)
+    return f"{name}: {'; '.join(told)}" if told else None
