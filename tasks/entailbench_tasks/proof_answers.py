@@ -52,8 +52,9 @@ def read_proof_answer(line: str) -> ProofAnswer | None:
     """One line as a proof and its label; None for whatever else it may be.
 
     After the last colon stands one of the two labels and nothing else. Before it stand chains (``A > B``, ``A = B``)
-    and facts (``A knight``, ``A 2``, ``A not 2``), at least one, and what says only what is left open (``A ? B``); cases (``if A > B: …, false; …``) are brought to
-    an end. A sentence about a chain is not of that form, and neither is a label that hangs on a condition.
+    and facts (``A knight``, ``A 2``, ``A not 2``), at least one, and what is left open (``A ? B``); cases
+    (``if A > B: …, false; …``) are brought to an end. A sentence about a chain is not of that form, and neither is a
+    label that hangs on a condition.
     """
     proof, colon, said = line.rpartition(":")
     if not colon or len(line) > LONGEST_PROOF:

@@ -21,6 +21,10 @@ answered in it; what follows is the other case, marked by ``else`` where the fir
 An open question is shown by two models that fit the premises and answer it differently, the first with yes:
 ``Max > Cal > Zoe or Cal > Max > Zoe``; ``Ann knight, Bob knave or Ann knave`` (of the second, what is different).
 Chains that follow from the premises may stand before two orders, separated by a comma or a semicolon.
+Of people in one row it can be shown without writing the orders out: ``Cal > Max; Zoe > none; Max ? Zoe``. Everything
+that the premises say has been said in pairs, and all who come after the one, and after the other, are named (``Zoe >
+none``: nobody is), neither of whom is the other; so they may stand either way. For "is Max the second" all before Max
+and all after Max are named, and somebody else is who may stand on either side: ``Max < none; Max > Cal; Max ? Zoe``.
 With knights and grids, two cases can be these models: ``if Ann knight: Bob knave, yes; else Ann knave, Bob knight,
 no``. At the end of each every premise must be true, however those are who are not known; of a grid, every place must
 be known. Then it does not matter what becomes of other cases, and the text may end with the second model.

@@ -56,19 +56,19 @@ def check_open_order(reading: Reading, formula: Formula, found: list[Token]) -> 
             raise Malformed(f"{first} ? {second} does not answer what was asked")
     walked = {walk for section in _sections(before)[-2:] if (walk := _whole_walk(known, section)) is not None}
     for name, sign in needed - walked:
-        raise Malformed(f"not everybody {'after' if sign == '>' else 'before'} {name} was named before {first} ? {second}")
+        side = "after" if sign == ">" else "before"
+        raise Malformed(f"not everybody {side} {name} was named before {first} ? {second}")
     yes, no = (_places(known, order) for order in orders)
     return check_two_models(reading, formula, yes, no)
 
 
 def _parted(found: list[Token]) -> tuple[list[Token], tuple[str, str]]:
     """What stands before the last statement, and the two whom that is about."""
-    *before, separator, first, sign, second = [Token("sign", ";")] * 4 + found
-    if sign != UNRELATED or UNRELATED in before or {first.kind, second.kind} != {"name"}:
+    if found.count(UNRELATED) != 1 or [token.kind for token in found[-3:]] != ["name", "sign", "name"]:
         raise Malformed("'?' may only stand in 'A ? B', once, at the end")
-    if separator != Token("sign", ";"):
+    if found[-4:-3] != [Token("sign", ";")]:
         raise Malformed("'A ? B' must be preceded by ';'")
-    return before[4:], (first.value, second.value)
+    return found[:-4], (found[-3].value, found[-1].value)
 
 
 def _sections(found: Sequence[Token]) -> list[list[Token]]:
