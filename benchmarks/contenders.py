@@ -123,6 +123,9 @@ def _serve(side: str, work: Work, pipe: Connection) -> None:
             answers = served.run(batch_size, limit)
             wait()
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+            if work.device.startswith("cuda"):
+                # What PyTorch keeps for later would be missing on the GPU when the other side has its turn.
+                torch.cuda.empty_cache()
             pipe.send(Measured(seconds, cpu, answers, served.written(answers)))
         else:
             pipe.send(getattr(served, name)(*arguments))

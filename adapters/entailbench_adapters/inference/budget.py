@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 CPU_PASS_TOKENS = 1024
 """Of one forward pass: more make vectors that leave the caches, fewer make smaller products."""
-GPU_PASS_TOKENS = 8192
+GPU_PASS_TOKENS = 16384
 CPU_ROWS = 48
 """Rows being written at a time: more hardly make a step cheaper per row."""
-GPU_ROWS = 256
+GPU_ROWS = 512
 CPU_SHARE = 0.4
 """Of the memory available when a call begins, for keys and values."""
 GPU_SHARE = 0.6
