@@ -74,7 +74,7 @@ class PlainBatches:
             return torch.tensor(done, device=input_ids.device)
 
         def choose(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            if bool(torch.isnan(scores).any()):
+            if not bool(torch.isfinite(scores.amax(dim=-1)).all()):
                 raise self._base.unsound()
             if writing.choose is likeliest:
                 return scores
