@@ -76,7 +76,9 @@ def make(config: Any, dtype: str = "float32") -> Any:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim == 2:
-                weight.normal_(std=0.3 if "embed" not in name and "wte" not in name else 1.0)
+                # Gemma multiplies its embedding, and norms what layers add to it: wider, it would drown them.
+                embedded = 0.1 if config.model_type.startswith("gemma") else 1.0
+                weight.normal_(std=0.3 if "embed" not in name and "wte" not in name else embedded)
     return model.to(getattr(torch, dtype))
 
 
