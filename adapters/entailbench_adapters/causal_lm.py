@@ -75,6 +75,7 @@ class CausalModel(Model):
         self._errors = 0
         self._notify = notify
         self._engine: Engine | None = None
+        self._plain: PlainBatches | None = None
         self._told: set[str] = set()
         self.chat = bool(self._tokenizer.chat_template)
         self.answer_tokens = answer_tokens
@@ -201,7 +202,7 @@ class CausalModel(Model):
 
     def close(self) -> None:
         """Lets go of the weights; the base is closed by who made it."""
-        self._engine = None
+        self._engine = self._plain = None
 
     def _error_rows(self, prompts: Sequence[Prompt], rows: Sequence[object]) -> Iterator[Answer]:
         """Those that cannot be read, with the reason; all of them are known before anything is computed.
@@ -245,7 +246,11 @@ class CausalModel(Model):
             self._notify(f"{kind} goes through plain transformers batches, not through our engine: {problem}")
             details = {**self._identity.details, "engine": f"transformers ({problem})"}
             self._identity = replace(self._identity, details=details)
-        return PlainBatches(self._base, self._adapter, pad=self._pad_id(), rows=self._batch_size)
+        if self._plain is None:
+            self._plain = PlainBatches(
+                self._base, self._adapter, pad=self._pad_id(), rows=self._batch_size, notify=self._notify
+            )
+        return self._plain
 
     def _pad_id(self) -> int:
         pad = self._tokenizer.pad_token_id

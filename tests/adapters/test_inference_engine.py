@@ -215,7 +215,7 @@ def test_a_backend_answers_as_plain_transformers_do(name: str, tmp_path: Path, c
     options = HfOptions(str(tmp_path), device="cpu", batch_size=3)
     ours, plain = (HfBackend().open(options, context(notify=said.append)) for _ in range(2))
     around: Any = plain
-    around._computer = lambda longest: PlainBatches(around._base, None, pad=0, rows=2)
+    around._computer = lambda longest: PlainBatches(around._base, None, pad=0, rows=2, notify=said.append)
     texts = [f"{begin} {end}" for begin in ("Alice", "The cat sat. Every knight") for end in ("is", "and 7", "the")]
     asked = [Prompt(f"t/{number}", "t", number, (), text) for number, text in enumerate(texts)]
     written_by_each = [
@@ -400,6 +400,35 @@ class TestRows:
             written(model, prompts, writing(9), budget())
         with pytest.raises(ModelError, match="single row"):
             list(score(sessions(model), device, budget(), wanted, VOCABULARY))
+
+    def test_memory_that_runs_out_of_plain_batches(self, tiny_llama: Path, context: Any) -> None:
+        """The same of plain transformers: at most three rows fit at a time, or none."""
+        import torch
+
+        told: list[str] = []
+        opened: Any = HfBackend().open(HfOptions(str(tiny_llama), device="cpu"), context())
+        model = opened._base.model
+        prompts = puzzles(10, seed=5)
+        wanted = [Scored(n, prompt, (n, n + 1)) for n, prompt in enumerate(prompts)]
+        plain = PlainBatches(opened._base, None, pad=0, rows=10, notify=told.append)
+        whole, scores = sorted(plain.write(prompts, writing(9))), sorted(plain.score(wanted))
+        inner, most = model.forward, 3
+
+        def small(input_ids: Any, **others: Any) -> Any:
+            if input_ids.shape[0] > most:
+                raise torch.OutOfMemoryError
+            return inner(input_ids=input_ids, **others)
+
+        model.forward = small
+        assert sorted(plain.write(prompts, writing(9))) == whole
+        assert told == [f"memory is short on cpu: going on with at most {rows} rows" for rows in (5, 2)]
+        found = sorted(PlainBatches(opened._base, None, pad=0, rows=10, notify=told.append).score(wanted))
+        assert [logprob for _, logprob, _ in found] == pytest.approx([logprob for _, logprob, _ in scores], abs=1e-4)
+        most = 0
+        with pytest.raises(ModelError, match="single row"):
+            list(plain.write(prompts, writing(9)))
+        with pytest.raises(ModelError, match="single row"):
+            list(plain.score(wanted))
 
     def test_passes(self) -> None:
         rows = sorted(puzzles(30, seed=6))
