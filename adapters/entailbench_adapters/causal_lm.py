@@ -227,7 +227,7 @@ class CausalModel(Model):
         if tokens > known:
             self._notify(
                 f"the tokenizer for {directory} has {tokens:,} tokens and the embedding {known:,} rows: a prompt with "
-                "one of the others will be refused"
+                "one of the others will be an error row"
             )
 
     def _computer(self, longest: int) -> Engine | PlainBatches:
