@@ -63,7 +63,8 @@ class TokenRows:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, known: int, limit: int, truncate: bool) -> None:
         self._tokenizer = tokenizer
         self._known = known
-        self._limit = limit
+        self.limit = limit
+        """Tokens of a prompt and its answer together."""
         self._truncate = truncate
 
     def prompts(self, prompts: Sequence[Prompt], further: int) -> list[PromptTokens | Unreadable]:
@@ -119,15 +120,15 @@ class TokenRows:
 
     def _excess(self, tokens: Tokens, further: int, what: str) -> int:
         """How many of the prompt's first tokens have to be left out, so that there is room for further ones."""
-        excess = len(tokens) + further - self._limit
+        excess = len(tokens) + further - self.limit
         if excess <= 0:
             return 0
-        if self._truncate and further < self._limit:
+        if self._truncate and further < self.limit:
             return excess
-        hint = "" if self._truncate or further >= self._limit else "; --truncate left would cut it"
+        hint = "" if self._truncate or further >= self.limit else "; --truncate left would cut it"
         raise _UnreadableError(
             f"the prompt has {len(tokens):,} tokens; with {further:,} {what} that exceeds the model's context of "
-            f"{self._limit:,} tokens{hint}"
+            f"{self.limit:,} tokens{hint}"
         )
 
     def _check_known(self, tokens: Tokens) -> None:
