@@ -178,7 +178,7 @@ class Ours:
 
         wanted = []
         for row, a, b in texts:
-            prompt = self._model._encode_all([self._prompts[row].text])[0]
+            prompt = self._model._rows.encode([self._prompts[row].text])[0]
             end = self._model._tokenizer.eos_token_id
             ours, theirs = ((*self._model._tokenizer.encode(text, add_special_tokens=False), end) for text in (a, b))
             shared = next((n for n, (x, y) in enumerate(zip(ours, theirs, strict=False)) if x != y), 0)
@@ -191,11 +191,12 @@ class Ours:
 
         from entailbench_adapters.inference.rows import common
 
-        encode = self._model._encode_all
+        encode = self._model._rows.encode
         if self._work.candidates:
-            pairs = list(self._model._encode_pairs(self._prompts, self._work.candidates))
-            rows = sorted((*each.context, *each.continuation[:-1]) for each, _ in pairs)
-            reads = len(self._prompts) + sum(len(each.continuation) - 1 for each, _ in pairs)
+            found = self._model._rows.candidates(self._prompts, self._work.candidates)
+            pairs = [pair for each in found for pair in each.pairs]
+            rows = sorted((*context, *continuation[:-1]) for context, continuation in pairs)
+            reads = len(self._prompts) + sum(len(continuation) - 1 for _, continuation in pairs)
         else:
             texts = zip(self._prompts, run.answers, strict=True)
             rows = sorted(encode([prompt.text + text for prompt, text in texts]))

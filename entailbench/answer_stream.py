@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -22,7 +23,8 @@ def checked(
         name: the model's, for errors.
 
     Raises:
-        ModelError: a prompt was answered twice, not at all, or without having been asked.
+        ModelError: a prompt was answered twice, not at all, or without having been asked, or a candidate's
+            log-probability is NaN, of which no label can be read.
     """
     missing = {prompt.id: prompt for prompt in prompts}
     wanted = dict(missing)
@@ -32,6 +34,8 @@ def checked(
             raise ModelError(f"backend of {name!r} answered prompt {answer.prompt_id!r} {how}")
         if isinstance(answer, Answer):
             answer = replace(answer, text=_encodable(answer.text))
+        elif any(map(math.isnan, answer.logprobs)):
+            raise ModelError(f"backend of {name!r} scored prompt {answer.prompt_id!r} with NaN: {answer.logprobs}")
         yield missing.pop(answer.prompt_id), answer
     if missing:
         raise ModelError(f"backend of {name!r} left {len(missing)} prompts unanswered, first {next(iter(missing))!r}")

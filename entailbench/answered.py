@@ -19,6 +19,7 @@ __all__ = [
     "PerturbedRow",
     "Row",
     "TaskAnswers",
+    "cut_told",
 ]
 
 FACETS = ("family", "difficulty", "premises", "depth", "question_form")
@@ -96,7 +97,7 @@ class Judged:
     text: str = ""
     """The answer as it was written; empty for a task that scores candidates."""
     prompt: str = ""
-    """What the model was sent, verbatim; empty for a baseline."""
+    """What the model was to read, verbatim; empty for a baseline."""
     exact: bool | None = None
     """Whether the answer, white space aside, is an allowed label and nothing more (for a model that writes proofs: a
     proof and a label and nothing more); None where nothing was written."""
@@ -111,6 +112,8 @@ class Judged:
     """One of ``records.OUTCOMES``; only "answered" has a label."""
     reason: str = ""
     """Why there is no answer, or none that counts; empty for "answered"."""
+    cut: int = 0
+    """Tokens at the beginning of the prompt that the model did not read, see ``records.Answer``."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +139,27 @@ class ModelAnswers:
     """What answering took, over all tasks of the run; None where nobody counts."""
 
     @property
+    def cut(self) -> int:
+        """Rows whose prompt was cut at the left."""
+        return sum(answer.cut > 0 for answer in self.answers)
+
+    @property
     def title(self) -> str:
-        """The name, with who served it and where, how it is prompted if not as trained, and if it knows the test."""
+        """The name, with what a reader of its figures must know.
+
+        Who served it and where, how it is prompted if not as trained, whose prompts were cut, and if it knows the test.
+        """
         served = self.identity.served if self.identity else None
         remark = self.identity.remark if self.identity else None
-        notes = "; ".join(note for note in (served, remark) if note)
+        cut = cut_told(self.cut) if self.cut else None
+        notes = "; ".join(note for note in (served, remark, cut) if note)
         name = f"{self.name} ({notes})" if notes else self.name
         return f"{name} (leaked: trained on the puzzles of {self.leaked:,} rows)" if self.leaked else name
+
+
+def cut_told(rows: int) -> str:
+    """``"3 prompts cut at the left"``: in tables, and wherever a run says what became of them."""
+    return f"{rows:,} {'prompt' if rows == 1 else 'prompts'} cut at the left"
 
 
 @dataclass(frozen=True)

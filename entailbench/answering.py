@@ -218,6 +218,7 @@ def _close(opened: _Opened, plan: Plan, evaluations: Mapping[str, harness.Evalua
             "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
             "lineage": opened.lineage,
             "usage": model.usage,
+            "cut": {task: sum(one.cut > 0 for one in done.answers) for task, done in evaluations.items()},
         }
         directory.write(f"models/{name}.json", described)
     finally:

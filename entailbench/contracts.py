@@ -128,11 +128,15 @@ class Model(ABC):
             RowErrorsError: more answers are errors than those limits allow.
         """
 
-    def score(self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]) -> Iterator[CandidateScores]:
+    def score(
+        self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]
+    ) -> Iterator[CandidateScores | Answer]:
         """Yields the log-probabilities of ``candidates[i]`` as continuations of ``prompts[i]``, in any order.
 
+        Where one prompt's cannot be computed and others' can, it yields an ``Answer`` with the outcome "error".
+
         Raises:
-            ModelError: this model cannot score (its backend has ``scores = False``).
+            ModelError: this model cannot score (its backend has ``scores = False``), or as for ``generate``.
         """
         raise ModelError(f"backend {self.identity.backend!r} cannot score candidates")
 

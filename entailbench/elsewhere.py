@@ -145,10 +145,10 @@ class AskedModel(Model):
             assert isinstance(answer, Answer)
             yield answer
 
-    def score(self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]) -> Iterator[CandidateScores]:
-        for answer in self._came(prompts):
-            assert isinstance(answer, CandidateScores)
-            yield answer
+    def score(
+        self, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]
+    ) -> Iterator[CandidateScores | Answer]:
+        yield from self._came(prompts)
 
     def seconds(self, task: str) -> float:
         """What asking all questions of ``task`` took, by the clock; call when they are answered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.model import LM
 
 from entailbench.answer_stream import checked
+from entailbench.answered import cut_told
 from entailbench.decoding import decoding_of, with_room_for
 from entailbench.errors import ModelError, PreflightError, RowErrorsError, UsageError
 from entailbench.plugins import create_plugin_manager
@@ -47,8 +49,8 @@ class HarnessModel(LM):  # type: ignore[misc]
         self.name = name
         self.seconds = 0.0
         """Wall time spent waiting for the model."""
-        self.answers: dict[int, Answer] = {}
-        """By ``doc_id``, what was generated: lm-eval keeps no more of it than the text."""
+        self.answers: dict[int, Answer | CandidateScores] = {}
+        """By ``doc_id``: lm-eval keeps no more of it than the text, or the log-probabilities."""
         self._max_errors = max_errors
         self._on_start = on_start
         self._on_answer = on_answer or (lambda prompt, answer: None)
@@ -78,7 +80,7 @@ class HarnessModel(LM):  # type: ignore[misc]
         texts: dict[int, str] = {}
         for decoding, indices in self._by_decoding(requests).items():
             prompts = self._prompts([requests[i] for i in indices])
-            answers: dict[str, Answer] = {}
+            answers: dict[str, Any] = {}
             self._collect(self.model.generate(prompts, decoding), prompts, answers)
             for index, prompt in zip(indices, prompts, strict=True):
                 answer = answers[prompt.id]
@@ -88,15 +90,19 @@ class HarnessModel(LM):  # type: ignore[misc]
         return [texts[i] for i in range(len(requests))]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """One (log-probability, greedy) pair per request, in order."""
+        """One (log-probability, greedy) pair per request, in order; NaN for those of an error row."""
         members = self._by_prompt(requests)
         prompts = self._prompts([requests[indices[0]] for indices in members])
         candidates = [[requests[i].args[1] for i in indices] for indices in members]
-        scores: dict[str, CandidateScores] = {}
+        scores: dict[str, Any] = {}
         self._collect(self.model.score(prompts, candidates), prompts, scores)
         pairs: dict[int, tuple[float, bool]] = {}
         for prompt, indices in zip(prompts, members, strict=True):
             answer = scores[prompt.id]
+            self.answers.setdefault(prompt.doc_id, answer)
+            if isinstance(answer, Answer):
+                pairs.update((index, (math.nan, False)) for index in indices)
+                continue
             if len(answer.logprobs) != len(indices):
                 raise ModelError(f"model {self.name!r} scored {len(answer.logprobs)} of {len(indices)} candidates")
             for index, logprob, greedy in zip(indices, answer.logprobs, answer.greedy, strict=True):
@@ -184,3 +190,9 @@ class EntailbenchLM(HarnessModel):
         if problems := resolved.problems():
             raise PreflightError(problems)
         super().__init__(resolved.open(), name=name)
+
+    def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
+        super()._collect(stream, prompts, into)
+        # lm-eval's own tables have no place for it.
+        if cut := sum(answer.cut > 0 for answer in into.values()):
+            print(f"{self.name}: {cut_told(cut)} since they are longer than its context", file=sys.stderr)

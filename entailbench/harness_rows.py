@@ -9,7 +9,7 @@ from typing import Any
 
 from entailbench.answered import FACETS, THREE_WAY, Judged, Row
 from entailbench.harness_tasks import LoadedTask
-from entailbench.records import ENTAILMENT, LABELS, UNPARSED, Answer
+from entailbench.records import ENTAILMENT, LABELS, UNPARSED, Answer, CandidateScores
 
 __all__ = ["judged_of", "rows_of"]
 
@@ -43,7 +43,7 @@ def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
     )
 
 
-def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | None = None) -> Judged:
+def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | CandidateScores | None = None) -> Judged:
     """One of lm-eval's samples.
 
     What a task's filter returns may know more than the label: ``exact`` (bool) and ``three_way`` (str) are read off
@@ -52,12 +52,10 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | No
     Args:
         loaded: the task.
         sample: as lm-eval wrote it.
-        answer: what the model answered, of which lm-eval saw the text; None where candidates were scored.
+        answer: what the model answered, of which lm-eval saw the text or the log-probabilities.
     """
-    if loaded.scores_candidates:
-        return _scored(loaded.task.doc_to_choice(sample["doc"]), sample)
     prompt = str(sample["arguments"][0][0])
-    if answer is not None and answer.outcome != "answered":
+    if isinstance(answer, Answer) and answer.outcome != "answered":
         return Judged(
             doc_id=sample["doc_id"],
             predicted=UNPARSED,
@@ -67,6 +65,9 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | No
             outcome=answer.outcome,
             reason=answer.reason,
         )
+    cut = answer.cut if answer is not None else 0
+    if loaded.scores_candidates:
+        return _scored(loaded.task.doc_to_choice(sample["doc"]), sample, cut)
     said = sample["filtered_resps"][0]
     text = str(sample["resps"][0][0])
     label = str(said) if said in LABELS else UNPARSED
@@ -78,11 +79,12 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | No
         exact=bool(getattr(said, "exact", text.strip() in LABELS)),
         three_way=getattr(said, "three_way", None),
         proof=bool(sample["proof_valid"]) if sample.get("proof_given") and "proof_valid" in sample else None,
-        probability=answer.probability if answer is not None and label in LABELS else None,
+        probability=answer.probability if isinstance(answer, Answer) and label in LABELS else None,
+        cut=cut,
     )
 
 
-def _scored(choices: Sequence[str], sample: Mapping[str, Any]) -> Judged:
+def _scored(choices: Sequence[str], sample: Mapping[str, Any], cut: int) -> Judged:
     logprobs = [float(pair[0]) for pair in sample["filtered_resps"]]
     predicted = choices[max(range(len(choices)), key=logprobs.__getitem__)]
     best = max(logprobs)
@@ -95,4 +97,5 @@ def _scored(choices: Sequence[str], sample: Mapping[str, Any]) -> Judged:
         predicted=predicted if predicted in LABELS else UNPARSED,
         prompt=str(sample["arguments"][0][0]),
         probability=probability if math.isfinite(probability) else None,
+        cut=cut,
     )

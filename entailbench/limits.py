@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from entailbench.errors import RowErrorsError
+
 __all__ = ["MAX_ERRORS", "Limits", "Purse"]
 
 MAX_ERRORS = 10
@@ -70,3 +72,20 @@ class Limits:
     """How many rows of a model may end as errors; with one more it stops."""
     purse: Purse = field(default_factory=Purse)
     """Where the answers of all models are paid from."""
+
+    def too_many(self, name: str, errors: int, reason: str) -> RowErrorsError | None:
+        """What ends the run of a model that has so many error rows; None while it may go on.
+
+        Args:
+            name: the model's.
+            errors: over all of its tasks.
+            reason: of the last one.
+        """
+        if errors <= self.max_errors:
+            return None
+        if errors == 1:
+            return RowErrorsError(f"{reason}; `run --max-errors N` goes on after up to N rows without an answer")
+        return RowErrorsError(
+            f"{name}: {errors:,} rows without an answer, and --max-errors allows {self.max_errors:,}; the last one: "
+            f"{reason}"
+        )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from entailbench.answered import Judged
+from entailbench.answered import Judged, cut_told
 from entailbench.costs import money
 from entailbench.records import Answer, CandidateScores, Prompt, Usage
 
@@ -19,8 +19,8 @@ NAMES = {"error": "error", "refused": "refused", "filtered": "content filter"}
 def prediction(prompt: Prompt, answer: Answer | CandidateScores, split: str) -> dict[str, Any]:
     """One line of the file that takes a model's answers as they come.
 
-    ``outcome``, ``reason``, ``probability`` and ``usage`` stand there only where there is something to say: without
-    ``outcome`` it was answered, and a line whose ``outcome`` is "error" is no answer.
+    ``outcome``, ``reason``, ``probability``, ``usage`` and ``cut`` stand there only where there is something to say:
+    without ``outcome`` it was answered, and a line whose ``outcome`` is "error" is no answer.
     """
     row: dict[str, Any] = {
         "prompt_id": prompt.id,
@@ -30,6 +30,8 @@ def prediction(prompt: Prompt, answer: Answer | CandidateScores, split: str) -> 
         "id": prompt.doc.get("id"),
         "gold": prompt.doc.get("label"),
     }
+    if answer.cut:
+        row["cut"] = answer.cut
     if not isinstance(answer, Answer):
         return {**row, "logprobs": answer.logprobs, "greedy": answer.greedy}
     row["text"] = answer.text
@@ -70,4 +72,6 @@ def what_it_took(name: str, answers: Sequence[Judged], usage: Usage | None) -> s
     told = [usage_told(usage)] if usage is not None else []
     if failed := counted(kinds["error"], kinds["refused"], kinds["filtered"]):
         told.append(failed)
+    if cut := sum(answer.cut > 0 for answer in answers):
+        told.append(f"{cut_told(cut)} since they are longer than its context")
     return f"{name}: {'; '.join(told)}" if told else None

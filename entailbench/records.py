@@ -125,6 +125,8 @@ class Answer:
     tokens; None where those are not known."""
     usage: Usage | None = None
     """What this answer took; None where nobody counts."""
+    cut: int = 0
+    """Tokens left out at the beginning of a prompt too long for the model's context; 0 where it was read whole."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ class CandidateScores:
     """Natural-log probability of each whole candidate given the prompt, in the order the candidates were given."""
     greedy: tuple[bool, ...]
     """Whether greedy decoding would have written that candidate."""
+    cut: int = 0
+    """See ``Answer.cut``."""
 
 
 @dataclass(frozen=True)

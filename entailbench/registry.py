@@ -63,8 +63,16 @@ class Registry:
         shared: Shared | None = None,
         notify: Callable[[str], None] | None = None,
         limits: Limits | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> ResolvedModel:
         """Finds the backend of ``name`` and validates its options; opens nothing.
+
+        Args:
+            name: of the model.
+            shared: what the models of a run share.
+            notify: told about waits, in one line each.
+            limits: of the run.
+            options: go before the model's own, where its backend has options of these names.
 
         Raises:
             UnknownNameError: no such model.
@@ -78,7 +86,10 @@ class Registry:
         shared = shared or Shared()
         notify = notify or (lambda message: None)
         backend = self._backend(spec)
-        options, problems = self._options(spec, backend)
+        known = {field.name for field in dataclasses.fields(backend.Options)}
+        given = {key: value for key, value in (options or {}).items() if key in known}
+        spec = dataclasses.replace(spec, options={**spec.options, **given})
+        parsed, problems = self._options(spec, backend)
         if problems:
             raise ConfigError("\n".join(problems))
         base = self.resolve(spec.base, shared=shared, notify=notify, limits=limits) if spec.base else None
@@ -91,14 +102,14 @@ class Registry:
             # A key could look like a name, a name never begins with a colon.
             root=base.context.root
             if base
-            else f":{backend.weights_key(options)}"
-            if backend.weights_key(options)
+            else f":{backend.weights_key(parsed)}"
+            if backend.weights_key(parsed)
             else name,
             shared=shared,
             limits=limits or Limits(),
             notify=notify,
         )
-        return ResolvedModel(spec=spec, backend=backend, options=options, context=context)
+        return ResolvedModel(spec=spec, backend=backend, options=parsed, context=context)
 
     def recipe(self, spec: ModelSpec) -> tuple[Trainer, Any]:
         """The trainer of a model and its validated recipe.

@@ -60,6 +60,9 @@ class RunConfig:
     """US dollars that all models together may cost; None sets no bound."""
     max_errors: int = MAX_ERRORS
     """How many rows of a model may end as errors."""
+    truncate: str | None = None
+    """"left": prompts longer than a model's context are cut at their beginning; "no": they are error rows. Goes before
+    the models' own option of that name; None leaves it to them."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +164,16 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> Pla
         problems += [f"{kind} {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     shared = Shared()
     limits = Limits(config.max_errors, Purse(config.budget))
+    told = {"truncate": config.truncate} if config.truncate else {}
     models: list[ResolvedModel] = []
     for name in dict.fromkeys(config.models):
         try:
-            resolved = registry.resolve(name, shared=shared, notify=observer.notify, limits=limits)
+            resolved = registry.resolve(name, shared=shared, notify=observer.notify, limits=limits, options=told)
             problems += resolved.problems()
             models.append(resolved)
         except EntailbenchError as error:
             problems.append(str(error))
+    problems += _options_in_vain(told, models, observer)
     metadata = {**config.metadata, "data_dir": str(registry.workspace / config.data_dir) if config.data_dir else None}
     paths = task_paths(registry)
     tasks, task_problems = harness.load_tasks(
@@ -200,6 +205,19 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> Pla
     if problems:
         raise PreflightError(problems)
     return Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed, costs)
+
+
+def _options_in_vain(told: Mapping[str, Any], models: Sequence[ResolvedModel], observer: Observer) -> list[str]:
+    """Says which models an option of the command line means nothing to; a problem where it is all of them."""
+    problems = []
+    for option in told:
+        without = [one for one in models if not hasattr(one.options, option)]
+        names = ", ".join(f"{one.spec.name!r} (backend {one.spec.backend})" for one in without)
+        if without and len(without) == len(models):
+            problems.append(f"--{option} means nothing to {names}: it is for backends that compute here")
+        elif without:
+            observer.notify(f"--{option} means nothing to {names}")
+    return problems
 
 
 def _perturbed(tasks: Sequence[harness.LoadedTask], config: RunConfig, observer: Observer) -> dict[str, PerturbedTask]:

@@ -19,7 +19,9 @@ CONTEXT_TOKENS = 1024
 VOCABULARY = 400
 
 
-def make_tiny_llama(directory: Path, *, seed: int = 0, tied: bool = True, chat: bool = True) -> Path:
+def make_tiny_llama(
+    directory: Path, *, seed: int = 0, tied: bool = True, chat: bool = True, context: int = CONTEXT_TOKENS
+) -> Path:
     """Writes a Llama of 2 layers (hidden 64, 4 heads on 2 key-value heads) with a byte-level BPE tokenizer.
 
     The weights are random from ``seed``, spread so widely that greedy answers depend on the prompt.
@@ -29,6 +31,7 @@ def make_tiny_llama(directory: Path, *, seed: int = 0, tied: bool = True, chat: 
         seed: of the weights; the tokenizer is always the same.
         tied: whether the output head is the embedding matrix.
         chat: whether the tokenizer has a (ChatML) chat template; without one it begins plain text with its BOS token.
+        context: tokens that it can read.
 
     Returns:
         ``directory``.
@@ -44,7 +47,7 @@ def make_tiny_llama(directory: Path, *, seed: int = 0, tied: bool = True, chat: 
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=CONTEXT_TOKENS,
+        max_position_embeddings=context,
         tie_word_embeddings=tied,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

@@ -103,6 +103,8 @@ class HfBackend(Backend):
             tokenizer=tokenizer,
             batch_size=options.batch_size,
             truncate=options.truncate == "left",
+            limits=context.limits,
+            name=context.name,
             details=details,
             answer_tokens=record.answer_tokens if record else None,
             remark=remark,

@@ -45,7 +45,7 @@ class HfOptions:
     batch_size: int | None = None
     """Rows being written at a time, at most, > 0; without it what suits the device and fits in memory."""
     truncate: Literal["no", "left"] = "no"
-    """``left``: a prompt too long for the model is cut at its beginning instead of being an error."""
+    """``left``: a prompt too long for the model is cut at its beginning instead of being an error row."""
     allow_other_prompt: bool = False
     """Whether a model that records its training prompt (``entailbench.json``) may be prompted otherwise."""
     trust_remote_code: bool = False

@@ -137,6 +137,8 @@ class LitgptBackend(Backend):
             tokenizer=tokenizer,
             batch_size=batch_size,
             truncate=options.truncate == "left",
+            limits=context.limits,
+            name=context.name,
             details=details,
             answer_tokens=checkpoint.record.answer_tokens if checkpoint.record else None,
             remark=remark,

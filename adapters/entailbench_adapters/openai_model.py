@@ -21,7 +21,6 @@ from entailbench import (
     ModelIdentity,
     OpenContext,
     Prompt,
-    RowErrorsError,
     Usage,
     redact,
 )
@@ -342,14 +341,7 @@ class OpenaiModel(Model):
             return ModelError(failure.reason)
         if failure.outcome == "error":
             self._errors += 1
-        if self._errors <= self._limits.max_errors:
-            return None
-        if self._errors == 1:
-            return RowErrorsError(f"{failure.reason}; --max-errors N goes on after up to N rows without an answer")
-        return RowErrorsError(
-            f"{self._name}: {self._errors:,} rows without an answer, and --max-errors allows "
-            f"{self._limits.max_errors:,}; the last one: {failure.reason}"
-        )
+        return self._limits.too_many(self._name, self._errors, failure.reason)
 
     def _stop(self) -> None:
         """Sends nothing more; what is in flight may come back."""

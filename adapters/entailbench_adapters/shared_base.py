@@ -109,8 +109,9 @@ class SharedBase:
         return int(embedding.weight.shape[0])
 
     def unsound(self) -> ModelError:
-        """What to raise when the model computes NaN."""
-        return ModelError(f'{self.directory} computes NaN in {self.dtype}; use dtype = "float32"')
+        """What to raise when the model computes what is no number."""
+        hint = "its weights may be damaged" if "float32" in str(self.dtype) else 'use dtype = "float32"'
+        return ModelError(f"{self.directory} computes NaN or infinity in {self.dtype}: {hint}")
 
     @contextlib.contextmanager
     def using(self, adapter_id: str | None) -> Iterator[PreTrainedModel]:

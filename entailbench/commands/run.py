@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     metavar="N",
     help="Rows of a model that may end without an answer; with one more it stops.  [default: 10]",
 )
+@click.option(
+    "--truncate",
+    type=click.Choice(("no", "left")),
+    help="Prompts longer than a model's context: error rows, or cut at their beginning.  [default: as configured: no]",
+)
 @click.option("--with-reported", "reported", is_flag=True, help="Put what others published under the tables.")
 @click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -59,6 +64,7 @@ def command(
     dry_run: bool,
     budget: float | None,
     max_errors: int | None,
+    truncate: str | None,
     reported: bool,
     table_format: str,
     as_json: bool,
@@ -102,6 +108,7 @@ def command(
         perturb=perturb,
         budget=budget if budget is not None else defaults.budget,
         max_errors=next(value for value in (max_errors, defaults.max_errors, MAX_ERRORS) if value is not None),
+        truncate=truncate,
     )
     if dry_run:
         found = costs(chosen, registry, TerminalObserver())

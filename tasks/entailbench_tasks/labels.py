@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from entailbench import ENTAILMENT, NOT_ENTAILMENT, UNPARSED, Label
+from entailbench import ENTAILMENT, LABELS, NOT_ENTAILMENT, UNPARSED, Label
 from entailbench_tasks.proof_answers import ProofAnswer, read_proof_answer
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "read_label",
     "read_proof",
     "score_answer",
+    "score_choice",
 ]
 
 CONTRADICTION = "not entailment - contradiction"
@@ -125,6 +127,17 @@ def score_answer(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, fl
     """lm-eval ``process_results``: accuracy, where unparsed answers are wrong, and the share of those."""
     label = results[0]
     return {"acc": float(label == doc["label"]), "unparsed": float(label == UNPARSED)}
+
+
+def score_choice(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """lm-eval ``process_results`` of the two labels as candidates: accuracy, where a row without scores (NaN) is wrong.
+
+    lm-eval's own would take the first candidate of such a row for the likeliest.
+    """
+    logprobs = [logprob for logprob, _ in results]
+    if any(map(math.isnan, logprobs)):
+        return {"acc": 0.0}
+    return {"acc": float(LABELS[logprobs.index(max(logprobs))] == doc["label"])}
 
 
 def _first_line(answer: str) -> tuple[str, list[str]]:

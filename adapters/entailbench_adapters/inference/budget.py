@@ -66,10 +66,8 @@ class Budget:
             self.pass_tokens = max(1, min(self.pass_tokens, tokens) // 2)
         if rows:
             self.rows = max(1, min(self.rows, rows) // 2)
-        self._notify(
-            f"memory is short on {self._device}: going on with at most {self.rows} rows and passes of "
-            f"{self.pass_tokens:,} tokens"
-        )
+        passes = f" and passes of {self.pass_tokens:,} tokens" if tokens else ""
+        self._notify(f"memory is short on {self._device}: going on with at most {self.rows} rows{passes}")
         if self._device.type == "cuda":
             import torch
 

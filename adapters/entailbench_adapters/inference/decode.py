@@ -192,7 +192,7 @@ class Writer:
         # In 16 bits a CPU looks for the greatest one by one.
         logits = logits.float()
         # NaN is the greatest of numbers to it, so one look at the maxima finds it.
-        if bool(torch.isnan(logits.amax(dim=-1)).any()):
+        if not bool(torch.isfinite(logits.amax(dim=-1)).all()):
             raise self._unsound()
         chosen: list[int] = self._writing.choose(logits, [row.number for row in rows]).tolist()
         return chosen

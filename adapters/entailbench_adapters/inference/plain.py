@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-from entailbench import ModelError
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..shared_base import SharedBase
+from .budget import Budget, OutOfMemoryHereError, memory_errors
 from .choosing import likeliest
 from .decode import Writing
 from .rows import Tokens
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 BATCH_SIZE = 16
+Result = TypeVar("Result")
 
 
 class PlainBatches:
@@ -27,32 +28,51 @@ class PlainBatches:
         base: the loaded weights.
         adapter: see ``SharedBase.using``.
         pad: the token that fills rows up.
-        rows: of a batch; None is 16.
+        rows: of a batch, at most; None is 16.
+        notify: told in one line when memory is short.
     """
 
-    def __init__(self, base: SharedBase, adapter: str | None, *, pad: int, rows: int | None) -> None:
+    def __init__(
+        self, base: SharedBase, adapter: str | None, *, pad: int, rows: int | None, notify: Callable[[str], None]
+    ) -> None:
         self._base = base
         self._adapter = adapter
         self._pad = pad
-        self._rows = rows or BATCH_SIZE
+        self._budget = Budget(base.device, rows or BATCH_SIZE, notify)
 
     def write(self, prompts: Sequence[Tokens], writing: Writing) -> Iterator[tuple[int, list[int]]]:
         """See ``Engine.write``; the tokens may go on behind an end or a stop string."""
-        for batch in self._batches(prompts):
-            yield from zip(batch, self._continue(batch, [prompts[number] for number in batch], writing), strict=True)
+        yield from self._in_batches(
+            prompts, lambda batch: self._continue(batch, [prompts[number] for number in batch], writing)
+        )
 
     def score(self, wanted: Sequence[Scored]) -> Iterator[tuple[int, float, bool]]:
         """See ``Engine.score``."""
-        for batch in self._batches([(*each.context, *each.continuation) for each in wanted]):
-            results = self._log_probabilities([wanted[place] for place in batch])
-            for place, (logprob, greedy) in zip(batch, results, strict=True):
-                yield place, logprob, greedy
+        rows = [(*each.context, *each.continuation) for each in wanted]
+        compute = self._log_probabilities
+        for place, (logprob, greedy) in self._in_batches(rows, lambda batch: compute([wanted[n] for n in batch])):
+            yield place, logprob, greedy
 
-    def _batches(self, rows: Sequence[Tokens]) -> Iterator[list[int]]:
-        """Rows of similar length, longest first: what does not fit in memory fails at once, not at the end."""
-        order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))
-        for start in range(0, len(order), self._rows):
-            yield order[start : start + self._rows]
+    def _in_batches(
+        self, rows: Sequence[Tokens], compute: Callable[[list[int]], Sequence[Result]]
+    ) -> Iterator[tuple[int, Result]]:
+        """Rows of similar length together, longest first; batches that do not fit in memory are halved from there on.
+
+        Raises:
+            ModelError: not even a single row fits.
+        """
+        waiting = deque(sorted(range(len(rows)), key=lambda number: -len(rows[number])))
+        while waiting:
+            batch = list(islice(waiting, self._budget.rows))
+            try:
+                with memory_errors():
+                    results = compute(batch)
+            except OutOfMemoryHereError:
+                self._budget.halve(rows=len(batch))
+                continue
+            for _ in batch:
+                waiting.popleft()
+            yield from zip(batch, results, strict=True)
 
     def _continue(self, numbers: list[int], ids: Sequence[Tokens], writing: Writing) -> list[list[int]]:
         import torch
@@ -74,14 +94,14 @@ class PlainBatches:
             return torch.tensor(done, device=input_ids.device)
 
         def choose(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            if bool(torch.isnan(scores).any()):
+            if not bool(torch.isfinite(scores.amax(dim=-1)).all()):
                 raise self._base.unsound()
             if writing.choose is likeliest:
                 return scores
             chosen = writing.choose(scores, numbers)
             return torch.full_like(scores, float("-inf")).scatter_(1, chosen[:, None], 0.0)
 
-        with self._base.using(self._adapter) as model, self._memory_errors():
+        with self._base.using(self._adapter) as model:
             generate: Any = model.generate
             output = generate(
                 input_ids=tokens,
@@ -101,7 +121,7 @@ class PlainBatches:
         width = max(map(len, ids))
         # Padding on the right needs no mask: with causal attention no token sees what follows it.
         inputs = torch.tensor([[*row, *[self._pad] * (width - len(row))] for row in ids], device=self._base.device)
-        with self._base.using(self._adapter) as model, self._memory_errors(), torch.inference_mode():
+        with self._base.using(self._adapter) as model, torch.inference_mode():
             logits = model(input_ids=inputs, use_cache=False).logits
             results = []
             for each, row, row_logits in zip(batch, ids, logits, strict=True):
@@ -112,12 +132,3 @@ class PlainBatches:
                     raise self._base.unsound()
                 results.append((logprob, bool((predicted.argmax(dim=-1) == target).all())))
         return results
-
-    @contextlib.contextmanager
-    def _memory_errors(self) -> Iterator[None]:
-        import torch
-
-        try:
-            yield
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise ModelError(f"out of memory at batch_size = {self._rows}; lower the model's batch_size") from error

@@ -109,8 +109,8 @@ def _compared(model: PreTrainedModel, device: torch.device, fast: Callable[[], A
     found = torch.stack([prompts, steps], dim=1).float()
     allowed = TOLERANCE.get(str(wanted.dtype if model.dtype is None else model.dtype).removeprefix("torch."), 1e-3)
     difference = float((wanted - found).square().mean().sqrt() / wanted.std())
-    # NaN in both is a sick model, which the engine names when it answers.
-    if not difference <= allowed and not bool(torch.isnan(wanted).any()):
+    # NaN or infinity in both is a sick model, which the engine names when it answers.
+    if not difference <= allowed and bool(torch.isfinite(wanted).all()):
         return Probed(f"its logits would differ by {difference:.1e} of their spread")
     width = sum(part.shape[0] * part.shape[2] for part in (*attention.keys, *attention.values))
     windows = [each.window for each in (attention, slots) if each.window is not None]

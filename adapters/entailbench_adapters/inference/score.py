@@ -125,7 +125,7 @@ def _score_pass(
 
 
 def _summed(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """log Σ exp of each row in float32, and its likeliest token; of [U, V] both [U]."""
+    """log Σ exp of each row in float32, NaN where it is not finite, and its likeliest token; of [U, V] both [U]."""
     import torch
 
     totals, likeliest = [], []
@@ -133,4 +133,6 @@ def _summed(logits: Tensor) -> tuple[Tensor, Tensor]:
         exact = part.float()
         likeliest.append(exact.argmax(dim=-1))
         totals.append(exact.logsumexp(dim=-1))
-    return torch.cat(totals), torch.cat(likeliest)
+    total = torch.cat(totals)
+    # Behind one infinite logit every other token would be impossible, and no NaN would tell of it.
+    return total.where(total.isfinite(), torch.nan), torch.cat(likeliest)

@@ -67,6 +67,10 @@ const answerOf = (name, row, texts, number) => {
     const fold = make("details");
     fold.append(make("summary", "", `Prompt as sent, ${prompt.length.toLocaleString("en")} characters`));
     fold.append(...textBox(prompt, `Prompt sent to ${name}`, true));
+    if (answer.cut) {
+      const tokens = `${answer.cut.toLocaleString("en")} ${answer.cut === 1 ? "token" : "tokens"}`;
+      part.append(make("p", "small quiet", `Cut at the left: it did not read the first ${tokens} of the prompt.`));
+    }
     part.append(fold);
   }
   return part;

@@ -114,6 +114,7 @@ def _answer(answer: Judged) -> dict[str, Any]:
         "probability": answer.probability,
         "outcome": answer.outcome,
         "reason": answer.reason,
+        "cut": answer.cut,
     }
 
 
