@@ -97,7 +97,15 @@ def test_an_interval_that_takes_rows_as_independent_would_be_noticed(simulations
 
 @pytest.mark.soak
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.9])
-@pytest.mark.parametrize("name", ["100 puzzles, 70% right", "100 puzzles, 40% and 95% right"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "100 puzzles, 70% right",
+        "100 puzzles, 40% and 95% right",
+        "400 puzzles, 70% right",
+        "400 puzzles, 95% right",
+    ],
+)
 def test_four_thousand_samples(simulations: ModuleType, name: str, correlation: float) -> None:
     found = simulations.simulate(replace(simulations.WORLDS[name], correlation=correlation), 4000, seed=0)
     for figure in COVERAGES:
