@@ -53,6 +53,7 @@ from entailbench.records import (
     Usage,
 )
 from entailbench.redaction import HIDDEN, redact
+from entailbench.terminal import echo, harmless
 
 __version__ = "0.1.0"
 
@@ -101,6 +102,8 @@ __all__ = [
     "__version__",
     "available_memory",
     "default_home",
+    "echo",
+    "harmless",
     "hookimpl",
     "puzzle_fingerprint",
     "read_puzzles",

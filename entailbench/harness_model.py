@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +16,7 @@ from entailbench.errors import ModelError, PreflightError, RowErrorsError, Usage
 from entailbench.plugins import create_plugin_manager
 from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
 from entailbench.registry import load_registry
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -180,7 +180,7 @@ class EntailbenchLM(HarnessModel):
             wrong = f"does not know {', '.join(unknown)}" if unknown else "needs name=NAME"
             raise UsageError(f"--model entailbench {wrong}: its --model_args are name and config")
         registry = load_registry(create_plugin_manager(), config=Path(config) if config else None)
-        resolved = registry.resolve(name, notify=lambda message: print(message, file=sys.stderr))
+        resolved = registry.resolve(name, notify=lambda message: echo(message, err=True))
         if problems := resolved.problems():
             raise PreflightError(problems)
         super().__init__(resolved.open(), name=name)

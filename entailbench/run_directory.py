@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 from entailbench.errors import RunError, UsageError
+from entailbench.terminal import harmless
 
 __all__ = ["PredictionsFile", "RunDirectory", "to_json", "write_atomically"]
 
@@ -128,8 +129,8 @@ def _make_new(path: Path) -> Path:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON of records, paths and read-only mappings; keys keep their order."""
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+    """JSON of records, paths and read-only mappings; keys keep their order, and a terminal may show it."""
+    return harmless(json.dumps(value, ensure_ascii=False, indent=indent, default=_plain))
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "entailbench"
 LAYERS = [
-    ["errors", "redaction"],
+    ["errors", "redaction", "terminal"],
     ["records"],
     ["answered", "limits"],
     ["findings"],

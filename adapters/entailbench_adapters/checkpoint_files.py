@@ -105,13 +105,23 @@ def _weight_problems(directory: Path) -> list[str]:
         shards = [directory / "model.safetensors"]
     elif index.is_file():
         try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            names = sorted(set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return [f"{index} is not an index of weight files: {error}"]
+        if astray := [name for name in names if not _is_plain_name(name)]:
+            return [f"{index} names {str(astray[0])[:100]!r}, which is no file beside it"]
         shards = [directory / name for name in names]
     elif any(directory.glob("pytorch_model*.bin")):
-        return []
+        return [
+            f"{directory} has its weights only as pytorch_model.bin, a pickle, which can run code when it is read: "
+            "take a revision or a copy of the model with model.safetensors"
+        ]
     else:
         return [f"{directory} has no weights (model.safetensors)"]
     missing = [f"{index} names {shard.name}, which is missing" for shard in shards if not shard.is_file()]
     return missing or [problem for shard in shards if (problem := safetensors_problem(shard))]
+
+
+def _is_plain_name(name: object) -> bool:
+    """Whether it can only be a file of the same folder."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}

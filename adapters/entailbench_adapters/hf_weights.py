@@ -151,9 +151,6 @@ def _download(repository: str, revision: str | None, context: OpenContext) -> Pa
         context.notify(f"downloading {repository} from the hub, once")
     with explained(f"cannot fetch {repository} from the hub"):
         directory = Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
-        if not any(directory.glob("*.safetensors")):
-            # Only then: many repositories hold the same weights in both forms.
-            snapshot_download(repository, revision=revision, allow_patterns=["pytorch_model*.bin"])
     raise_first(model_problems(directory))
     return directory
 
@@ -188,6 +185,7 @@ def load(
             dtype=dtype,
             trust_remote_code=trust_remote_code,
             local_files_only=True,
+            use_safetensors=True,  # a pickle beside them is never read
             output_loading_info=True,
             **placed,
         )
