@@ -3,6 +3,7 @@
 This module is what plugins import; it loads nothing heavy.
 """
 
+from entailbench import bounded
 from entailbench.contracts import (
     Backend,
     Model,
@@ -101,6 +102,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "available_memory",
+    "bounded",
     "default_home",
     "echo",
     "harmless",

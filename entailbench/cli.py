@@ -107,7 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 1
     except OSError as error:
         code = 1
-        if error.filename is not None or error.errno != errno.ENOSPC:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            echo(f"entailbench: {str(error.filename)[:100]}… cannot be a path: {error.strerror}", err=True)
+            code = 2
+        elif error.filename is not None or error.errno != errno.ENOSPC:
             _show_bug(error)
         else:
             # Writing to a file of ours is answered where it happens; what is left is standard output.

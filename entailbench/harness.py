@@ -24,6 +24,7 @@ from entailbench.harness_tasks import (
     list_tasks,
     load_tasks,
     quiet_lm_eval,
+    without_pickled_caches,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def evaluate(
         max_errors=max_errors,
     )
     tracker = EvaluationTracker(output_path=str(out))
-    with quiet_lm_eval():
+    with quiet_lm_eval(), without_pickled_caches():
         results = _evaluated(wrapped, loaded, limit, tracker)
         rows = results.pop("samples")
         answers = tuple(
@@ -172,6 +173,7 @@ def run_lm_eval_cli(arguments: Sequence[str], paths: Sequence[Path]) -> None:
         if hasattr(parsed, "include_path"):
             # A list is more than its parser gives, and what its task manager takes.
             parsed.include_path = [*map(str, paths), *([parsed.include_path] if parsed.include_path else [])]
-        cli.execute(parsed)
+        with without_pickled_caches():
+            cli.execute(parsed)
     finally:
         sys.argv = before

@@ -22,6 +22,7 @@ from entailbench.errors import (
     first_line,
     nearest_hint,
 )
+from entailbench.names import is_file_name
 from entailbench.records import LABELS, TaskOutline
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "quiet_lm_eval",
     "target_names",
     "target_templates",
+    "without_pickled_caches",
 ]
 
 EVALUATION_SPLIT = "evaluation"
@@ -129,6 +131,36 @@ def quiet_lm_eval() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without_pickled_caches() -> Iterator[None]:
+    """Refuses lm-eval's two caches, whoever asks for them: they hold pickles, and reading one runs whatever is in it.
+
+    Raises:
+        UsageError: where one would be read.
+    """
+    import lm_eval.api.model
+    import lm_eval.api.task
+
+    def load_from_cache(file_name: str, cache: bool = False) -> None:
+        if cache:
+            raise UsageError(_PICKLED.format("--cache_requests"))
+
+    def caching_model(*_: Any, **__: Any) -> None:
+        raise UsageError(_PICKLED.format("--use_cache"))
+
+    with (
+        _replaced(lm_eval.api.task, "load_from_cache", load_from_cache),
+        _replaced(lm_eval.api.model, "CachingLM", caching_model),
+    ):
+        yield
+
+
+_PICKLED = (
+    "lm-eval's {} reads pickles, which can run any code when they are read: leave it out (with plain lm_eval, at your "
+    "own risk, it is still there)"
+)
+
+
+@contextlib.contextmanager
 def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
     before = getattr(module, name)
     setattr(module, name, value)
@@ -160,6 +192,8 @@ def list_tasks(paths: Sequence[Path]) -> dict[str, TaskEntry]:
         for name, entry in manager.task_index.items():
             if entry.yaml_path is None or name not in manager.all_subtasks:
                 continue
+            if not is_file_name(name):
+                raise RunError(f"task file {entry.yaml_path} calls its task {name[:100]!r}: that can be no file's name")
             config = load_yaml(entry.yaml_path, resolve_func=False, recursive=True)
             metadata = config.get("metadata") or {}
             entries[name] = TaskEntry(

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "entailbench"
 LAYERS = [
-    ["errors", "redaction", "terminal"],
+    ["errors", "redaction", "terminal", "bounded", "names"],
     ["records"],
     ["answered", "limits"],
     ["findings"],

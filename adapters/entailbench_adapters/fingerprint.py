@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import ModelError
+from entailbench import ModelError, bounded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -63,7 +63,7 @@ def _settings(directory: Path) -> list[tuple[str, str]]:
     for name in ("adapter_config.json", "config.json"):
         if (directory / name).is_file():
             try:
-                content = json.loads((directory / name).read_text(encoding="utf-8"))
+                content = bounded.read_json(directory / name)
             except ValueError as error:
                 raise ModelError(f"{directory / name} is not JSON: {error}") from error
             kept = {key: value for key, value in content.items() if key not in UNRELATED_KEYS}

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .causal_lm import SharedBase
 
 EMBEDDED = "embedded:"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"(?=.{3,96}$)(?!.*(?:\.\.|--))[A-Za-z0-9_](?:[\w.-]*\w)?/[A-Za-z0-9_](?:[\w.-]*\w)?", re.ASCII)
+"""As the hub allows it."""
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
