@@ -53,7 +53,11 @@ def load(
     rows = list(_rows(folder / name, content))
     if any(row.get("label") not in LABELS for row in rows):
         raise DataError(f"{folder / name} has rows without one of the labels {', '.join(LABELS)}")
-    dataset = datasets.Dataset.from_list(rows)
+    try:
+        dataset = datasets.Dataset.from_list(rows)
+    except (ValueError, TypeError, OverflowError) as error:  # pyarrow's errors are of these kinds
+        reason = str(error).splitlines()[0][:200]
+        raise DataError(f"{folder / name}: not every row has the same kind of value in a column: {reason}") from error
     if chosen:
         dataset.info.description = f"from {folder}"  # stands in the table's title
     return {"evaluation": dataset}
