@@ -54,6 +54,16 @@ class HarnessModel(LM):  # type: ignore[misc]
         self._on_answer = on_answer or (lambda prompt, answer: None)
         self._read_label = read_label
         self._messages: dict[str, tuple[Message, ...]] = {}
+        self._first = 0
+        """The number of the row that lm-eval, which is given some rows at a time, calls 0."""
+        self._failed: list[Answer] = []
+        """Those that are errors, in all parts."""
+
+    def begin_part(self, first: int) -> None:
+        """What comes next is asked about rows from the number ``first`` on; what was kept of others is let go."""
+        self._first = first
+        self.answers.clear()
+        self._messages.clear()
 
     # What lm-eval asks while it builds requests
 
@@ -129,12 +139,11 @@ class HarnessModel(LM):  # type: ignore[misc]
             if messages is None and self.model.chat:
                 raise UsageError(f"model {self.name!r} has its own prompt format: add --apply_chat_template")
             messages = messages or (Message("user", text),)
-            key = f"{request.task_name}/{request.doc_id}"
+            number = self._first + request.doc_id
+            key = f"{request.task_name}/{number}"
             seen[key] += 1
             unique = key if seen[key] == 1 else f"{key}#{seen[key]}"
-            prompts.append(
-                Prompt(unique, request.task_name, request.doc_id, messages, text, request.doc, self._read_label)
-            )
+            prompts.append(Prompt(unique, request.task_name, number, messages, text, request.doc, self._read_label))
         return prompts
 
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
@@ -149,7 +158,8 @@ class HarnessModel(LM):  # type: ignore[misc]
 
     def _check_errors(self, answers: Iterable[Any]) -> None:
         """For a model that went on answering all the same."""
-        failed = [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
+        failed = self._failed
+        failed += [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
         if len(failed) > self._max_errors:
             raise RowErrorsError(f"{self.name!r} could not answer {len(failed)} rows: {failed[0].reason}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,8 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | No
     """
     if loaded.scores_candidates:
         return _scored(loaded.task.doc_to_choice(sample["doc"]), sample)
-    prompt = str(sample["arguments"][0][0])
+    # Models of one template are sent the same prompts, and most answers are one of two labels: kept once each.
+    prompt = sys.intern(str(sample["arguments"][0][0]))
     if answer is not None and answer.outcome != "answered":
         return Judged(
             doc_id=sample["doc_id"],
@@ -68,7 +70,7 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | No
             reason=answer.reason,
         )
     said = sample["filtered_resps"][0]
-    text = str(sample["resps"][0][0])
+    text = sys.intern(str(sample["resps"][0][0]))
     label = str(said) if said in LABELS else UNPARSED
     return Judged(
         doc_id=sample["doc_id"],
@@ -93,6 +95,6 @@ def _scored(choices: Sequence[str], sample: Mapping[str, Any]) -> Judged:
     return Judged(
         doc_id=sample["doc_id"],
         predicted=predicted if predicted in LABELS else UNPARSED,
-        prompt=str(sample["arguments"][0][0]),
+        prompt=sys.intern(str(sample["arguments"][0][0])),
         probability=probability if math.isfinite(probability) else None,
     )

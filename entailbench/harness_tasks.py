@@ -24,6 +24,7 @@ from entailbench.errors import (
 )
 from entailbench.names import is_file_name
 from entailbench.records import LABELS, TaskOutline
+from entailbench.table_rows import TableRows
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -43,6 +44,9 @@ __all__ = [
 
 EVALUATION_SPLIT = "evaluation"
 """What our tasks call the split that was asked for; lm-eval's YAML cannot take it from the command line."""
+
+MANY_ROWS = 10_000
+"""Rows of a split that are not all made at once."""
 
 DEFAULT_TARGET = "label"
 """What a model is trained to write unless a recipe says otherwise; every task has it."""
@@ -73,8 +77,9 @@ class LoadedTask:
     split: str
     labels: str
     task: Task
-    docs: tuple[Mapping[str, Any], ...]
-    """Every row of the split, in order; ``--limit`` takes the first ones."""
+    docs: Sequence[Mapping[str, Any]]
+    """Every row of the split, in order; ``--limit`` takes the first ones. Of a large one they are made when they are
+    looked at."""
     source: str
     """Where the rows came from, as the loader says; empty for what ships with the task."""
 
@@ -296,7 +301,7 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
             f"{entry.path} must have `test_split: {EVALUATION_SPLIT}` and a custom_dataset that takes `split`; "
             "`entailbench lm-eval` runs tasks of any form"
         )
-    docs = tuple(_listed(task.test_docs()))
+    docs = _listed(task.test_docs())
     if not docs:
         raise DataError(f"the {split} split has no rows")
     for number, doc in enumerate(docs):
@@ -308,9 +313,11 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
     return LoadedTask(entry.name, split, entry.labels, task, docs, source)
 
 
-def _listed(docs: Any) -> Iterable[Mapping[str, Any]]:
-    """All rows at once, where there is a table of them: one by one they take a quarter of a millisecond each."""
-    return docs.to_list() if hasattr(docs, "to_list") else docs  # type: ignore[no-any-return]
+def _listed(docs: Any) -> Sequence[Mapping[str, Any]]:
+    """The rows; where there is a table of them, all at once, or if they are many in batches when they are looked at."""
+    if not hasattr(docs, "to_list"):
+        return tuple(docs)
+    return TableRows(docs) if len(docs) > MANY_ROWS else tuple(docs.to_list())
 
 
 def target_names(task: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class RunDirectory:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror}") from error
-        write_atomically(path, "".join(f"{to_json(record)}\n" for record in records))
+        write_atomically(path, (f"{to_json(record)}\n" for record in records))
 
     def predictions(self, model: str) -> PredictionsFile:
         """Opens the file that takes a model's answers as they come."""
@@ -141,8 +141,12 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str | Iterable[str]) -> None:
     """Writes a text file so that a reader sees the old one or the whole new one.
+
+    Args:
+        path: of the file.
+        text: all of it, or one piece after the other.
 
     Raises:
         RunError: it cannot be written.
@@ -151,7 +155,7 @@ def write_atomically(path: Path, text: str) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+                file.writelines([text] if isinstance(text, str) else text)
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:

@@ -52,7 +52,7 @@ def adapter_problems(directory: Path) -> list[str]:
     problems = []
     try:
         method = bounded.read_json(config).get("peft_type")
-        if method in PROMPT_LEARNING:
+        if isinstance(method, str) and method in PROMPT_LEARNING:
             problems.append(f"{config}: adapters of type {method} are not supported, only those that change layers")
     except (ValueError, AttributeError) as error:
         problems.append(f"{config} is not a JSON object: {error}")
@@ -125,4 +125,6 @@ def _weight_problems(directory: Path) -> list[str]:
 
 def _is_plain_name(name: object) -> bool:
     """Whether it can only be a file of the same folder."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
+    return (
+        isinstance(name, str) and len(name) < 200 and name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import io
+import itertools
 import os
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
@@ -14,11 +16,14 @@ from entailbench import LABELS, DataError, UnknownNameError, bounded
 
 if TYPE_CHECKING:
     import datasets
+    import pyarrow
 
 __all__ = ["load"]
 
 FOLDER_VARIABLE = "ENTAILBENCH_GENERATED_DIR"
 MANIFEST = "manifest.json"
+BATCH = 5_000
+"""Rows that are read at a time."""
 
 
 def load(
@@ -50,11 +55,8 @@ def load(
             f"{folder / name} is not the file that was generated (its sha256 differs from {MANIFEST}): "
             "write it again with `entailbench generate`, or install entailbench again"
         )
-    rows = list(_rows(folder / name, content))
-    if any(row.get("label") not in LABELS for row in rows):
-        raise DataError(f"{folder / name} has rows without one of the labels {', '.join(LABELS)}")
     try:
-        dataset = datasets.Dataset.from_list(rows)
+        dataset = datasets.Dataset(_table(folder / name, content))
     except (ValueError, TypeError, OverflowError) as error:  # pyarrow's errors are of these kinds
         reason = str(error).splitlines()[0][:200]
         raise DataError(f"{folder / name}: not every row has the same kind of value in a column: {reason}") from error
@@ -63,9 +65,24 @@ def load(
     return {"evaluation": dataset}
 
 
+def _table(file: Traversable, content: bytes) -> pyarrow.Table:
+    """The columns that the first row has; made in batches, since as Python's values rows take four times the room."""
+    import pyarrow
+
+    rows, parts, columns = _rows(file, content), [], None
+    while batch := list(itertools.islice(rows, BATCH)):
+        if any(row.get("label") not in LABELS for row in batch):
+            raise DataError(f"{file} has rows without one of the labels {', '.join(LABELS)}")
+        columns = columns or list(batch[0])
+        parts.append(pyarrow.table({column: [row.get(column) for row in batch] for column in columns}))
+    if not parts:
+        raise DataError(f"{file} has no rows")
+    return pyarrow.concat_tables(parts, promote_options="default")
+
+
 def _rows(file: Traversable, content: bytes) -> Iterator[dict[str, Any]]:
     try:
-        for line in bounded.split_lines(content.decode("utf-8")):
+        for line in bounded.bounded_lines(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="\n")):
             if line.strip():
                 row = bounded.parse_json(line)
                 if not isinstance(row, dict):
