@@ -3,6 +3,7 @@
 This module is what plugins import; it loads nothing heavy.
 """
 
+from entailbench import bounded
 from entailbench.contracts import (
     Backend,
     Model,
@@ -53,6 +54,7 @@ from entailbench.records import (
     Usage,
 )
 from entailbench.redaction import HIDDEN, redact
+from entailbench.terminal import echo, harmless
 
 __version__ = "0.1.0"
 
@@ -100,7 +102,10 @@ __all__ = [
     "UsageError",
     "__version__",
     "available_memory",
+    "bounded",
     "default_home",
+    "echo",
+    "harmless",
     "hookimpl",
     "puzzle_fingerprint",
     "read_puzzles",

@@ -44,7 +44,7 @@ SUFFIX = "+perturbed"
 """Of the name of a task's perturbed twin, which asks the perturbed rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One question of a test."""
 
@@ -71,7 +71,7 @@ class Row:
     """What the task asks, before a model's own template dresses it; runs that differ in it cannot be compared."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PerturbedRow:
     """A row of a test that was put otherwise; a solver confirmed what became of its answer."""
 
@@ -87,7 +87,7 @@ class PerturbedRow:
     """One of ``LABELS``: that of the row; for a negated question the solver's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Judged:
     """One model's answer to one row."""
 

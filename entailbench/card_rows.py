@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from entailbench.bounded import FILE_BYTES, read_json
 
 __all__ = ["benchmark_rows", "cell", "read_report"]
 
@@ -22,8 +23,8 @@ def read_report(folder: Path, name: str, lineage: Mapping[str, Any]) -> Mapping[
         OSError: it cannot be read.
         ValueError: it is not JSON, or no report, or of another training of that name.
     """
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    model = json.loads((folder / "models" / f"{name}.json").read_text(encoding="utf-8"))
+    report = read_json(folder / "report.json", FILE_BYTES)
+    model = read_json(folder / "models" / f"{name}.json")
     if not isinstance(report, dict) or not isinstance(report.get("tasks"), list) or not isinstance(model, dict):
         raise ValueError("it is no report")
     kept = model.get("lineage") or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import entailbench
 from entailbench.errors import EntailbenchError
 from entailbench.plugins import create_plugin_manager
 from entailbench.redaction import redact
+from entailbench.terminal import echo
 
 __all__ = ["main"]
 
@@ -84,20 +86,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     its traceback, and has exit code 1.
     """
     try:
-        plugins = create_plugin_manager(on_broken=lambda broken: click.echo(f"entailbench: {broken}", err=True))
+        plugins = create_plugin_manager(on_broken=lambda broken: echo(f"entailbench: {broken}", err=True))
         for _ in plugins.call("entailbench_commands", cli=cli):
             pass
         code = cli.main(args=None if arguments is None else list(arguments), standalone_mode=False, obj=plugins)
     except EntailbenchError as error:
-        click.echo(f"entailbench: {error}", err=True)
+        echo(f"entailbench: {error}", err=True)
         code = error.exit_code
     except click.exceptions.Exit as exit_request:
         code = exit_request.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("entailbench: interrupted", err=True)
+        echo("entailbench: interrupted", err=True)
         code = 130
     except BrokenPipeError:
         # The reader of our output (head, less) has left; Python would complain again while it exits.
@@ -105,17 +107,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 1
     except OSError as error:
         code = 1
-        if error.filename is not None or error.errno != errno.ENOSPC:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            echo(f"entailbench: {str(error.filename)[:100]}… cannot be a path: {error.strerror}", err=True)
+            code = 2
+        elif error.filename is not None or error.errno != errno.ENOSPC:
             _show_bug(error)
         else:
             # Writing to a file of ours is answered where it happens; what is left is standard output.
-            click.echo("entailbench: cannot write the output: no space left on device", err=True)
+            echo("entailbench: cannot write the output: no space left on device", err=True)
     except Exception as error:
         _show_bug(error)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _show_usage(error: click.ClickException) -> None:
+    """As click does; what the user wrote may come from elsewhere."""
+    told = io.StringIO()
+    error.show(told)
+    echo(told.getvalue(), err=True, nl=False)
+
+
 def _show_bug(error: Exception) -> None:
     """The traceback as Python prints it, but that messages of other packages may repeat the keys they were given."""
-    click.echo(redact("".join(traceback.format_exception(error))).rstrip(), err=True)
+    echo(redact("".join(traceback.format_exception(error))).rstrip(), err=True)

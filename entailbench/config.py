@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from entailbench.bounded import CONFIG_CHARS, TooLargeError, parse_toml, read_bounded
 from entailbench.errors import ConfigError, nearest_hint
+from entailbench.names import LONGEST_NAME, MODEL_NAME
 
-__all__ = ["CONFIG_NAME", "MODEL_NAME", "ConfigFile", "ModelTable", "RunDefaults", "find_config", "read_config"]
+__all__ = ["CONFIG_NAME", "ConfigFile", "ModelTable", "RunDefaults", "find_config", "read_config"]
 
 CONFIG_NAME = "entailbench.toml"
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""Names become file names: predictions, checkpoints."""
+HEADER_LINE = re.compile(r"\s*\[\s*([^\]]+?)\s*\]")
+KEY_LINE = re.compile(r'\s*(?:"([^"]*)"|([^\s".=]+))\s*[.=]')
 RUN_KEYS = {
     "models": list,
     "tasks": list,
@@ -96,16 +98,18 @@ def read_config(path: Path) -> ConfigFile:
     """Parses the file and checks what does not depend on plugins.
 
     Raises:
-        ConfigError: it cannot be read, or is malformed TOML (with the line).
+        ConfigError: it cannot be read, is malformed TOML (with the line), or beyond a bound (``bounded``).
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
+        text = read_bounded(path, 4 * CONFIG_CHARS).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+        data = parse_toml(text)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
+    except TooLargeError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     problems: list[str] = []
     for key in data:
@@ -145,8 +149,8 @@ def _read_models(tables: Any, path: Path, text: str, problems: list[str]) -> dic
             continue
         if not MODEL_NAME.fullmatch(name):
             problems.append(
-                f"{_locate(path, text, header, None)}: a model's name is made of letters, digits, '.', '_' and '-', "
-                f"got {name!r}"
+                f"{_locate(path, text, header, None)}: a model's name is made of at most {LONGEST_NAME} letters, "
+                f"digits, '.', '_' and '-', got {name!r}"
             )
         for key in ("backend", "base"):
             if key in table and not isinstance(table[key], str):
@@ -218,17 +222,29 @@ def _locate(path: Path | None, text: str, header: str, key: str | None, inside: 
 
     Only ``path`` where inline tables hide it.
     """
-    current = ""
-    at_header = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        if match := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
-            current = re.sub(r"\s*\.\s*", ".", match[1].replace('"', ""))
-            if key is None and f"{current}.".startswith(f"{header}."):
-                return f"{path}:{number}"
-            if current == header:
-                at_header = number
-        elif key is not None and current == header and re.match(rf'\s*"?{re.escape(key)}"?\s*[.=]', line):
-            return f"{path}:{number}"
-    if not at_header and inside:
+    headers, keys = _places(text)
+    if key is not None and (header, key) in keys:
+        return f"{path}:{keys[header, key]}"
+    if header not in headers and inside:
         return _locate(path, text, *inside)
-    return f"{path}:{at_header}" if at_header else str(path)
+    return f"{path}:{headers[header]}" if header in headers else str(path)
+
+
+@lru_cache(maxsize=4)
+def _places(text: str) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+    """The lines at which tables begin, also those that only have tables within, and those of their keys.
+
+    Read once, since a file can hold ten thousand mistakes.
+    """
+    headers: dict[str, int] = {}
+    keys: dict[tuple[str, str], int] = {}
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := HEADER_LINE.match(line):
+            current = re.sub(r"\s*\.\s*", ".", match[1].replace('"', ""))
+            parts = current.split(".")
+            for end in range(1, len(parts) + 1):
+                headers.setdefault(".".join(parts[:end]), number)
+        elif match := KEY_LINE.match(line):
+            keys.setdefault((current, match[1] if match[1] is not None else match[2]), number)
+    return headers, keys

@@ -7,13 +7,16 @@ lm_eval is imported when a function is called, since it takes seconds.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entailbench.answered import Judged
 from entailbench.errors import RunError
+from entailbench.harness_parts import PartResults, parts_of, rename_samples
 from entailbench.harness_prompts import conversations_of
 from entailbench.harness_rows import judged_of, rows_of
 from entailbench.harness_samples import SftRows, answer_reader, sft_pairs
@@ -24,6 +27,7 @@ from entailbench.harness_tasks import (
     list_tasks,
     load_tasks,
     quiet_lm_eval,
+    without_pickled_caches,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +52,10 @@ __all__ = [
     "run_lm_eval_cli",
     "sft_pairs",
 ]
+
+
+SEED = 1234
+"""lm-eval's own default."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +109,27 @@ def evaluate(
         max_errors=max_errors,
     )
     tracker = EvaluationTracker(output_path=str(out))
-    with quiet_lm_eval():
-        results = _evaluated(wrapped, loaded, limit, tracker)
-        rows = results.pop("samples")
-        answers = tuple(
-            judged_of(loaded, row, wrapped.answers.get(row["doc_id"]))
-            for row in sorted(rows[loaded.name], key=lambda sample: int(sample["doc_id"]))
-        )
-        results["config"].update(model=name, model_args=None)
-        tracker.save_results_aggregated(results=results, samples=rows)
-        tracker.save_results_samples(task_name=loaded.name, samples=rows[loaded.name])
+    tracker.date_id = written = datetime.now().isoformat().replace(":", "-")
+    answers: list[Judged] = []
+    with quiet_lm_eval(), without_pickled_caches():
+        found = PartResults(loaded)
+        for first, part, rows in parts_of(loaded, limit):
+            wrapped.begin_part(first)
+            results = _evaluated(wrapped, part, rows, tracker)
+            samples = sorted(results.pop("samples")[loaded.name], key=lambda sample: int(sample["doc_id"]))
+            for sample in samples:
+                sample["doc_id"] += first
+                answers.append(judged_of(loaded, sample, wrapped.answers.get(sample["doc_id"])))
+            found.add(samples)
+            tracker.save_results_samples(task_name=loaded.name, samples=samples)
+            part.task._instances = None  # else every row's request is kept until the next model
+        results = found.complete(results)
+        results["config"].update(model=name, model_args=None, limit=limit)
+        tracker.save_results_aggregated(results=results, samples=found.hashes())
+        rename_samples(out / name, loaded.name, written, str(tracker.date_id))
     if not any((out / name).glob("results_*.json")) or not any((out / name).glob(f"samples_{loaded.name}_*.jsonl")):
         raise RunError(f"lm-eval could not write its results to {out}: is the disk full, or the folder read-only?")
-    return Evaluation(answers, wrapped.seconds)
+    return Evaluation(tuple(answers), wrapped.seconds)
 
 
 def questions(model: Model, name: str, loaded: LoadedTask, *, limit: int | None) -> tuple[Question, ...]:
@@ -125,8 +141,11 @@ def questions(model: Model, name: str, loaded: LoadedTask, *, limit: int | None)
     from entailbench.harness_questions import AskedError, ListeningModel
 
     listening = ListeningModel(model, name=name, read_label=answer_reader(loaded))
-    with quiet_lm_eval(), contextlib.suppress(AskedError):
-        _evaluated(listening, loaded, limit, None)
+    with quiet_lm_eval():
+        for first, part, rows in parts_of(loaded, limit):
+            listening.begin_part(first)
+            with contextlib.suppress(AskedError):
+                _evaluated(listening, part, rows, None)
     return listening.questions
 
 
@@ -139,6 +158,8 @@ def _evaluated(wrapped: HarnessModel, loaded: LoadedTask, limit: int | None, tra
         model_args=f"pretrained={wrapped.name}",  # names the folder of lm-eval's files
         tasks=[loaded.task],
         limit=limit,
+        # Seeding torch imports it, which takes 150 MB; a model that computes with it has done so.
+        torch_random_seed=SEED if "torch" in sys.modules else None,
         bootstrap_iters=0,  # intervals that respect puzzles are ours to compute
         log_samples=True,
         evaluation_tracker=tracker,
@@ -155,8 +176,6 @@ def run_lm_eval_cli(arguments: Sequence[str], paths: Sequence[Path]) -> None:
         arguments: what follows ``entailbench lm-eval``, e.g. ``["run", "--tasks", "puzzte", …]``.
         paths: task folders of all plugins; lm-eval's ``--include_path`` takes only one.
     """
-    import sys
-
     import lm_eval.models  # noqa: F401 - must come first, or its own models are never registered
     from lm_eval._cli import HarnessCLI
     from lm_eval.api.registry import model_registry
@@ -172,6 +191,7 @@ def run_lm_eval_cli(arguments: Sequence[str], paths: Sequence[Path]) -> None:
         if hasattr(parsed, "include_path"):
             # A list is more than its parser gives, and what its task manager takes.
             parsed.include_path = [*map(str, paths), *([parsed.include_path] if parsed.include_path else [])]
-        cli.execute(parsed)
+        with without_pickled_caches():
+            cli.execute(parsed)
     finally:
         sys.argv = before

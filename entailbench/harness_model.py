@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +18,7 @@ from entailbench.errors import ModelError, PreflightError, RowErrorsError, Usage
 from entailbench.plugins import create_plugin_manager
 from entailbench.records import Answer, CandidateScores, Decoding, Message, Prompt
 from entailbench.registry import load_registry
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -56,6 +56,16 @@ class HarnessModel(LM):  # type: ignore[misc]
         self._on_answer = on_answer or (lambda prompt, answer: None)
         self._read_label = read_label
         self._messages: dict[str, tuple[Message, ...]] = {}
+        self._first = 0
+        """The number of the row that lm-eval, which is given some rows at a time, calls 0."""
+        self._failed: list[Answer] = []
+        """Those that are errors, in all parts."""
+
+    def begin_part(self, first: int) -> None:
+        """What comes next is asked about rows from the number ``first`` on; what was kept of others is let go."""
+        self._first = first
+        self.answers.clear()
+        self._messages.clear()
 
     # What lm-eval asks while it builds requests
 
@@ -135,12 +145,11 @@ class HarnessModel(LM):  # type: ignore[misc]
             if messages is None and self.model.chat:
                 raise UsageError(f"model {self.name!r} has its own prompt format: add --apply_chat_template")
             messages = messages or (Message("user", text),)
-            key = f"{request.task_name}/{request.doc_id}"
+            number = self._first + request.doc_id
+            key = f"{request.task_name}/{number}"
             seen[key] += 1
             unique = key if seen[key] == 1 else f"{key}#{seen[key]}"
-            prompts.append(
-                Prompt(unique, request.task_name, request.doc_id, messages, text, request.doc, self._read_label)
-            )
+            prompts.append(Prompt(unique, request.task_name, number, messages, text, request.doc, self._read_label))
         return prompts
 
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
@@ -155,7 +164,8 @@ class HarnessModel(LM):  # type: ignore[misc]
 
     def _check_errors(self, answers: Iterable[Any]) -> None:
         """For a model that went on answering all the same."""
-        failed = [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
+        failed = self._failed
+        failed += [answer for answer in answers if isinstance(answer, Answer) and answer.outcome == "error"]
         if len(failed) > self._max_errors:
             raise RowErrorsError(f"{self.name!r} could not answer {len(failed)} rows: {failed[0].reason}")
 
@@ -186,7 +196,7 @@ class EntailbenchLM(HarnessModel):
             wrong = f"does not know {', '.join(unknown)}" if unknown else "needs name=NAME"
             raise UsageError(f"--model entailbench {wrong}: its --model_args are name and config")
         registry = load_registry(create_plugin_manager(), config=Path(config) if config else None)
-        resolved = registry.resolve(name, notify=lambda message: print(message, file=sys.stderr))
+        resolved = registry.resolve(name, notify=lambda message: echo(message, err=True))
         if problems := resolved.problems():
             raise PreflightError(problems)
         super().__init__(resolved.open(), name=name)
@@ -195,4 +205,4 @@ class EntailbenchLM(HarnessModel):
         super()._collect(stream, prompts, into)
         # lm-eval's own tables have no place for it.
         if cut := sum(answer.cut > 0 for answer in into.values()):
-            print(f"{self.name}: {cut_told(cut)} since they are longer than its context", file=sys.stderr)
+            echo(f"{self.name}: {cut_told(cut)} since they are longer than its context", err=True)

@@ -37,7 +37,7 @@ class ListeningModel(HarnessModel):
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Takes note, and raises ``AskedError``."""
-        self.questions = tuple(
+        self.questions += tuple(
             Question(tuple(self._prompts([requests[i] for i in indices])), decoding)
             for decoding, indices in self._by_decoding(requests).items()
         )
@@ -48,7 +48,7 @@ class ListeningModel(HarnessModel):
         members = self._by_prompt(requests)
         prompts = self._prompts([requests[indices[0]] for indices in members])
         candidates = tuple(_texts(requests, indices) for indices in members)
-        self.questions = (Question(tuple(prompts), None, candidates),)
+        self.questions += (Question(tuple(prompts), None, candidates),)
         raise AskedError
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | Ca
         sample: as lm-eval wrote it.
         answer: what the model answered, of which lm-eval saw the text or the log-probabilities.
     """
-    prompt = str(sample["arguments"][0][0])
+    # Models of one template are sent the same prompts, and most answers are one of two labels: kept once each.
+    prompt = sys.intern(str(sample["arguments"][0][0]))
     if isinstance(answer, Answer) and answer.outcome != "answered":
         return Judged(
             doc_id=sample["doc_id"],
@@ -69,7 +71,7 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | Ca
     if loaded.scores_candidates:
         return _scored(loaded.task.doc_to_choice(sample["doc"]), sample, cut)
     said = sample["filtered_resps"][0]
-    text = str(sample["resps"][0][0])
+    text = sys.intern(str(sample["resps"][0][0]))
     label = str(said) if said in LABELS else UNPARSED
     return Judged(
         doc_id=sample["doc_id"],
@@ -95,7 +97,7 @@ def _scored(choices: Sequence[str], sample: Mapping[str, Any], cut: int) -> Judg
     return Judged(
         doc_id=sample["doc_id"],
         predicted=predicted if predicted in LABELS else UNPARSED,
-        prompt=str(sample["arguments"][0][0]),
+        prompt=sys.intern(str(sample["arguments"][0][0])),
         probability=probability if math.isfinite(probability) else None,
         cut=cut,
     )

@@ -22,7 +22,9 @@ from entailbench.errors import (
     first_line,
     nearest_hint,
 )
+from entailbench.names import is_file_name
 from entailbench.records import LABELS, TaskOutline
+from entailbench.table_rows import TableRows
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -37,10 +39,14 @@ __all__ = [
     "quiet_lm_eval",
     "target_names",
     "target_templates",
+    "without_pickled_caches",
 ]
 
 EVALUATION_SPLIT = "evaluation"
 """What our tasks call the split that was asked for; lm-eval's YAML cannot take it from the command line."""
+
+MANY_ROWS = 10_000
+"""Rows of a split that are not all made at once."""
 
 DEFAULT_TARGET = "label"
 """What a model is trained to write unless a recipe says otherwise; every task has it."""
@@ -71,8 +77,9 @@ class LoadedTask:
     split: str
     labels: str
     task: Task
-    docs: tuple[Mapping[str, Any], ...]
-    """Every row of the split, in order; ``--limit`` takes the first ones."""
+    docs: Sequence[Mapping[str, Any]]
+    """Every row of the split, in order; ``--limit`` takes the first ones. Of a large one they are made when they are
+    looked at."""
     source: str
     """Where the rows came from, as the loader says; empty for what ships with the task."""
 
@@ -129,6 +136,36 @@ def quiet_lm_eval() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without_pickled_caches() -> Iterator[None]:
+    """Refuses lm-eval's two caches, whoever asks for them: they hold pickles, and reading one runs whatever is in it.
+
+    Raises:
+        UsageError: where one would be read.
+    """
+    import lm_eval.api.model
+    import lm_eval.api.task
+
+    def load_from_cache(file_name: str, cache: bool = False) -> None:
+        if cache:
+            raise UsageError(_PICKLED.format("--cache_requests"))
+
+    def caching_model(*_: Any, **__: Any) -> None:
+        raise UsageError(_PICKLED.format("--use_cache"))
+
+    with (
+        _replaced(lm_eval.api.task, "load_from_cache", load_from_cache),
+        _replaced(lm_eval.api.model, "CachingLM", caching_model),
+    ):
+        yield
+
+
+_PICKLED = (
+    "lm-eval's {} reads pickles, which can run any code when they are read: leave it out (with plain lm_eval, at your "
+    "own risk, it is still there)"
+)
+
+
+@contextlib.contextmanager
 def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
     before = getattr(module, name)
     setattr(module, name, value)
@@ -160,6 +197,8 @@ def list_tasks(paths: Sequence[Path]) -> dict[str, TaskEntry]:
         for name, entry in manager.task_index.items():
             if entry.yaml_path is None or name not in manager.all_subtasks:
                 continue
+            if not is_file_name(name):
+                raise RunError(f"task file {entry.yaml_path} calls its task {name[:100]!r}: that can be no file's name")
             config = load_yaml(entry.yaml_path, resolve_func=False, recursive=True)
             metadata = config.get("metadata") or {}
             entries[name] = TaskEntry(
@@ -262,7 +301,7 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
             f"{entry.path} must have `test_split: {EVALUATION_SPLIT}` and a custom_dataset that takes `split`; "
             "`entailbench lm-eval` runs tasks of any form"
         )
-    docs = tuple(_listed(task.test_docs()))
+    docs = _listed(task.test_docs())
     if not docs:
         raise DataError(f"the {split} split has no rows")
     for number, doc in enumerate(docs):
@@ -274,9 +313,11 @@ def _checked(entry: TaskEntry, split: str, task: Task) -> LoadedTask:
     return LoadedTask(entry.name, split, entry.labels, task, docs, source)
 
 
-def _listed(docs: Any) -> Iterable[Mapping[str, Any]]:
-    """All rows at once, where there is a table of them: one by one they take a quarter of a millisecond each."""
-    return docs.to_list() if hasattr(docs, "to_list") else docs  # type: ignore[no-any-return]
+def _listed(docs: Any) -> Sequence[Mapping[str, Any]]:
+    """The rows; where there is a table of them, all at once, or if they are many in batches when they are looked at."""
+    if not hasattr(docs, "to_list"):
+        return tuple(docs)
+    return TableRows(docs) if len(docs) > MANY_ROWS else tuple(docs.to_list())
 
 
 def target_names(task: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from entailbench.bounded import read_json
 from entailbench.errors import RunError, first_line
 
 __all__ = ["push", "push_problems", "without_local_base"]
@@ -94,7 +95,7 @@ def without_local_base(folder: Path) -> None:
     path = folder / "adapter_config.json"
     if not path.is_file():
         return
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json(path)
     base = config.get("base_model_name_or_path")
     if isinstance(base, str) and Path(base).expanduser().is_absolute():
         config["base_model_name_or_path"] = None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entailbench.bounded import FILE_BYTES, read_json
 from entailbench.errors import DataError, PreflightError
 from entailbench.records import SftPair
 
@@ -188,7 +189,7 @@ def read_puzzles(directory: Path) -> frozenset[str] | None:
     """
     path = directory / PUZZLES_NAME
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = read_json(path, FILE_BYTES)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -183,7 +183,7 @@ class TaskOutline:
     """What a backend may want to know of a task before anything is opened."""
 
     name: str
-    docs: tuple[Mapping[str, Any], ...]
+    docs: Sequence[Mapping[str, Any]]
     """The rows that will be asked, in order; ``doc_id`` is the place in it."""
     decoding: Decoding | None
     """None for a task that scores candidates."""

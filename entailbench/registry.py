@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entailbench.config import MODEL_NAME, ConfigFile, ModelTable, find_config, read_config
+from entailbench.config import ConfigFile, ModelTable, find_config, read_config
 from entailbench.contracts import Backend, OpenContext, ResolvedModel, Shared, Trainer
 from entailbench.errors import ConfigError, UnknownNameError, nearest_hint
 from entailbench.home import default_home
 from entailbench.limits import Limits
+from entailbench.names import MODEL_NAME
 from entailbench.options import parse_options
 from entailbench.plugins import Plugins
 from entailbench.records import ModelSpec, TrainSpec

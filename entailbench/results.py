@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from entailbench.answered import PERTURBATIONS, SUFFIX, Judged, ModelAnswers, PerturbedRow, Row, TaskAnswers
+from entailbench.bounded import bounded_lines, parse_json, read_json
 from entailbench.errors import DataError
+from entailbench.names import MODEL_NAME, is_file_name
 from entailbench.records import LABELS, OUTCOMES, UNPARSED, ModelIdentity, Usage
 
 __all__ = ["RunRecord", "read_run"]
 
 R = TypeVar("R", Row, PerturbedRow, Judged)
+MOST = 10**15
+"""No count, time or price of a run is larger; what is would only be a number to trip over."""
 TYPES: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "str": (str,),
     "bool | None": (bool, type(None)),
     "str | None": (str, type(None)),
     "float | None": (float, int, type(None)),
-    "Mapping[str, str | int]": (dict,),
+    "Mapping[str, str | int]": (dict, MappingProxyType),
 }
 """What JSON may give for the fields of ``Row`` and ``Judged``, by their annotations."""
 
@@ -57,12 +61,27 @@ def read_run(path: Path) -> RunRecord:
     # Of an older run these files are missing altogether.
     if not (path / "rows").is_dir():
         raise DataError(f"{path} was written by an older entailbench, which did not keep its rows: run it again")
-    names = [str(name) for name in config.get("models", ())]
+    names = _names(path / "config.json", config)
+    if not all(isinstance(facts, dict) for facts in described.values()):
+        raise DataError(f"{path / 'tasks.json'} is damaged: it does not describe the tasks")
+    if strange := [task for task in described if not is_file_name(task)]:
+        raise DataError(f"{path / 'tasks.json'} is damaged: {strange[0][:100]!r} cannot be the name of a task")
     models = {name: _object(path / "models" / f"{name}.json") for name in _finished(path, names, described)}
     identities = {name: _identity(path / "models" / f"{name}.json", model) for name, model in models.items()}
     tasks = tuple(_task(path, task, facts, models, identities) for task, facts in described.items())
     versions = path / "versions.json"
     return RunRecord(path, config, _object(versions) if versions.is_file() else {}, tasks, identities)
+
+
+def _names(file: Path, config: Mapping[str, Any]) -> Sequence[str]:
+    """The models of the run; their names are names of files, and must not lead out of the folder."""
+    names = config.get("models", ())
+    if not isinstance(names, list | tuple):
+        raise DataError(f"{file} is damaged: it does not list the models")
+    for name in names:
+        if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+            raise DataError(f"{file} is damaged: {str(name)[:100]!r} cannot be the name of a model")
+    return names
 
 
 def _finished(path: Path, names: Sequence[str], tasks: Mapping[str, Any]) -> Sequence[str]:
@@ -96,15 +115,16 @@ def _task(
     for name, model in models.items():
         file = path / "judged" / task / f"{name}.jsonl"
         twin = path / "judged" / f"{task}{SUFFIX}" / f"{name}.jsonl"
+        described = path / "models" / f"{name}.json"
         answers.append(
             ModelAnswers(
                 name=name,
                 answers=_paired(file, rows, tuple(_records(file, Judged))),
                 identity=identities[name],
-                seconds=(model.get("seconds") or {}).get(task),
-                leaked=int((model.get("leaked") or {}).get(task, 0)),
-                lineage=model.get("lineage"),
-                usage=_usage(path / "models" / f"{name}.json", model.get("usage")),
+                seconds=_by_task(described, model, "seconds").get(task),
+                leaked=int(_by_task(described, model, "leaked").get(task, 0)),
+                lineage=_lineage(described, model),
+                usage=_usage(described, model.get("usage")),
                 perturbed=_paired(twin, perturbed, tuple(_records(twin, Judged))) if perturbed else (),
             )
         )
@@ -117,7 +137,7 @@ def _task(
         baselines=_baselines(path / "baselines" / f"{task}.json", rows),
         scored=bool(facts.get("scored")),
         perturbed=perturbed,
-        not_perturbed=facts.get("not_perturbed") or {},
+        not_perturbed=_not_perturbed(path / "tasks.json", facts),
     )
 
 
@@ -157,7 +177,7 @@ def _baselines(file: Path, rows: Sequence[Row]) -> tuple[ModelAnswers, ...]:
                 else (),
                 unavailable=str(one["unavailable"]),
             )
-            for one in json.loads(file.read_text(encoding="utf-8"))
+            for one in read_json(file)
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} is damaged: {error}") from error
@@ -166,9 +186,43 @@ def _baselines(file: Path, rows: Sequence[Row]) -> tuple[ModelAnswers, ...]:
 def _identity(file: Path, model: Mapping[str, Any]) -> ModelIdentity:
     facts = model.get("identity")
     known = {field.name for field in dataclasses.fields(ModelIdentity)}
-    if not isinstance(facts, dict) or "backend" not in facts or not set(facts) <= known:
+    if (
+        not isinstance(facts, dict)
+        or not {"backend", "weights"} <= set(facts) <= known
+        or not isinstance(facts["backend"], str)
+        or not all(isinstance(facts.get(name), str | None) for name in known - {"backend", "details"})
+        or not isinstance(facts.get("details", {}), dict)
+    ):
         raise DataError(f"{file} is damaged: it does not say what the model was (identity)")
-    return ModelIdentity(**facts)
+    details = {str(key): str(value) for key, value in facts.get("details", {}).items()}
+    return ModelIdentity(**{**facts, "details": details})
+
+
+def _by_task(file: Path, model: Mapping[str, Any], what: str) -> Mapping[str, float]:
+    """A table of numbers by task, which an older version may lack."""
+    found = model.get(what) or {}
+    if not isinstance(found, dict) or not all(
+        type(value) in (int, float) and 0 <= value < MOST for value in found.values() if value is not None
+    ):
+        raise DataError(f"{file} is damaged: {what} is no table of numbers by task")
+    return {task: value for task, value in found.items() if value is not None}
+
+
+def _lineage(file: Path, model: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    lineage = model.get("lineage")
+    if lineage is not None and not isinstance(lineage, dict):
+        raise DataError(f"{file} is damaged: lineage is no table")
+    return lineage
+
+
+def _not_perturbed(file: Path, facts: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
+    found = facts.get("not_perturbed") or {}
+    if not isinstance(found, dict) or not all(
+        isinstance(reasons, dict) and all(type(count) is int for count in reasons.values())
+        for reasons in found.values()
+    ):
+        raise DataError(f"{file} is damaged: not_perturbed is no table of numbers of rows by reason")
+    return found
 
 
 def _usage(file: Path, facts: Any) -> Usage | None:
@@ -176,14 +230,16 @@ def _usage(file: Path, facts: Any) -> Usage | None:
     known = {field.name for field in dataclasses.fields(Usage)}
     if facts is None:
         return None
-    if not isinstance(facts, dict) or any(type(value) not in (int, float, type(None)) for value in facts.values()):
+    if not isinstance(facts, dict) or not all(
+        value is None or (type(value) in (int, float) and 0 <= value < MOST) for value in facts.values()
+    ):
         raise DataError(f"{file} is damaged: it does not say what answering took (usage)")
     return Usage(**{name: value for name, value in facts.items() if name in known})
 
 
 def _object(file: Path) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = read_json(file)
     except FileNotFoundError:
         raise DataError(f"no file {file}") from None
     except (OSError, ValueError) as error:
@@ -202,26 +258,28 @@ def _records(file: Path, kind: type[R]) -> Iterator[R]:
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            for number, line in enumerate(bounded_lines(lines), start=1):
+                if line.strip():
+                    yield _record(kind, line, known, needed, f"{file}, line {number}")
     except FileNotFoundError:
         raise DataError(f"no file {file}: the run is not complete") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
-    # Not splitlines(): a JSON string may hold U+2028 as it is.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{file}, line {number}: not JSON ({error})") from error
-        if not isinstance(value, dict) or not needed <= set(value):
-            missing = ", ".join(sorted(needed - set(value))) if isinstance(value, dict) else "all fields"
-            raise DataError(f"{file}, line {number}: damaged, without {missing}")
-        record = kind(**{name: item for name, item in value.items() if name in known})
-        if problem := _problem(record):
-            raise DataError(f"{file}, line {number}: {problem}")
-        yield record
+
+
+def _record(kind: type[R], line: str, known: Container[str], needed: Set[str], where: str) -> R:
+    try:
+        value = parse_json(line)
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON ({error})") from error
+    if not isinstance(value, dict) or not needed <= set(value):
+        missing = ", ".join(sorted(needed - set(value))) if isinstance(value, dict) else "all fields"
+        raise DataError(f"{where}: damaged, without {missing}")
+    record = kind(**{name: item for name, item in value.items() if name in known})
+    if problem := _problem(record):
+        raise DataError(f"{where}: {problem}")
+    return record
 
 
 def _problem(record: Row | PerturbedRow | Judged) -> str | None:
@@ -229,9 +287,13 @@ def _problem(record: Row | PerturbedRow | Judged) -> str | None:
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if type(value) not in TYPES[str(field.type)]:
-            return f"{field.name} is {value!r}, not {field.type}"
-        if isinstance(value, float) and not 0 <= value <= 1:
-            return f"{field.name} is {value!r}, not in [0, 1]"
+            return f"{field.name} is {_shown(value)}, not {field.type}"
+        if value is not None and "float" in str(field.type) and not 0 <= value <= 1:
+            return f"{field.name} is {_shown(value)}, not in [0, 1]"
+        if type(value) is int and abs(value) > MOST:
+            return f"{field.name} is {_shown(value)}, too large"
+        if isinstance(value, dict) and (strange := [one for one in value.values() if not _is_facet(one)]):
+            return f"{field.name} holds {_shown(strange[0])}, not text or a number"
     if isinstance(record, Row | PerturbedRow):
         allowed: tuple[str, ...] = LABELS
         label, what = record.gold, "gold label"
@@ -242,5 +304,15 @@ def _problem(record: Row | PerturbedRow | Judged) -> str | None:
         allowed = (*LABELS, UNPARSED) if record.outcome == "answered" else (UNPARSED,)
         label, what = record.predicted, "label read"
     if label not in allowed:
-        return f"the {what} {label!r} is none of {', '.join(allowed)}"
+        return f"the {what} {_shown(label)} is none of {', '.join(allowed)}"
     return None
+
+
+def _is_facet(value: Any) -> bool:
+    return isinstance(value, str) or (type(value) is int and abs(value) <= MOST)
+
+
+def _shown(value: Any) -> str:
+    """What stands there, as far as a message has room."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 from entailbench.errors import RunError, UsageError
+from entailbench.terminal import harmless
 
 __all__ = ["PredictionsFile", "RunDirectory", "to_json", "write_atomically"]
 
@@ -78,7 +79,7 @@ class RunDirectory:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror}") from error
-        write_atomically(path, "".join(f"{to_json(record)}\n" for record in records))
+        write_atomically(path, (f"{to_json(record)}\n" for record in records))
 
     def predictions(self, model: str) -> PredictionsFile:
         """Opens the file that takes a model's answers as they come."""
@@ -128,8 +129,8 @@ def _make_new(path: Path) -> Path:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON of records, paths and read-only mappings; keys keep their order."""
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+    """JSON of records, paths and read-only mappings; keys keep their order, and a terminal may show it."""
+    return harmless(json.dumps(value, ensure_ascii=False, indent=indent, default=_plain))
 
 
 def _plain(value: Any) -> Any:
@@ -140,8 +141,12 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str | Iterable[str]) -> None:
     """Writes a text file so that a reader sees the old one or the whole new one.
+
+    Args:
+        path: of the file.
+        text: all of it, or one piece after the other.
 
     Raises:
         RunError: it cannot be written.
@@ -150,7 +155,7 @@ def write_atomically(path: Path, text: str) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+                file.writelines([text] if isinstance(text, str) else text)
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from entailbench.bounded import parse_json
 from entailbench.errors import DataError, UsageError
 from entailbench.records import SftPair
 from entailbench.run_directory import write_atomically
@@ -65,9 +66,11 @@ def hash_pairs(*parts: Sequence[SftPair]) -> str:
 
 def _json_list(path: Path, text: str) -> list[tuple[str, Any]]:
     try:
-        rows = json.loads(text)
+        rows = parse_json(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
     if not isinstance(rows, list):
         raise DataError(f"{path} must hold a list of objects with {', '.join(COLUMNS)}")
     if not rows:
@@ -80,9 +83,11 @@ def _json_lines(path: Path, text: str) -> list[tuple[str, Any]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
-                rows.append((f"line {number}", json.loads(line)))
+                rows.append((f"line {number}", parse_json(line)))
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}, line {number}: not valid JSON: {error.msg}") from error
+            except ValueError as error:
+                raise DataError(f"{path}, line {number} cannot be read: {error}") from error
     return rows
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from entailbench.bounded import read_json
 from entailbench.errors import TrainingError, UsageError
 from entailbench.run_directory import to_json, write_atomically
 
@@ -124,7 +125,7 @@ class TrainingFolder:
         """
         path = self.path / JOB
         try:
-            job = json.loads(path.read_text(encoding="utf-8"))
+            job = read_json(path)
         except (OSError, ValueError) as error:
             raise TrainingError(
                 f"{path} is missing or damaged, so nobody knows what was being trained: pass --overwrite to begin anew"

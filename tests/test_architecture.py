@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "entailbench"
 LAYERS = [
-    ["errors", "redaction"],
+    ["errors", "redaction", "terminal", "bounded", "names"],
     ["records"],
     ["answered", "limits"],
     ["findings"],
@@ -22,8 +22,10 @@ LAYERS = [
     ["hookspecs", "run_directory", "hub", "model_card"],
     ["plugins", "config", "sft", "training_folder"],
     ["registry"],
+    ["table_rows"],
     ["harness_model", "harness_tasks"],
     ["harness_samples", "harness_rows", "harness_docs", "harness_prompts", "harness_questions"],
+    ["harness_parts"],
     ["harness"],
     ["elsewhere", "reading_ahead"],
     ["leaks", "costs"],

@@ -5,9 +5,10 @@ Reads names, sizes and headers, never weights, and imports nothing heavy: fit fo
 
 from __future__ import annotations
 
-import json
 import struct
 from pathlib import Path
+
+from entailbench import bounded
 
 HEADER_LIMIT_BYTES = 100_000_000
 """The largest header the safetensors format allows."""
@@ -29,7 +30,7 @@ def model_problems(directory: Path) -> list[str]:
         ]
     problems = []
     try:
-        if "model_type" not in json.loads((directory / "config.json").read_text(encoding="utf-8")):
+        if "model_type" not in bounded.read_json(directory / "config.json"):
             problems.append(f"{directory / 'config.json'} names no model_type: it is not a model's configuration")
     except (ValueError, TypeError) as error:
         problems.append(f"{directory / 'config.json'} is not JSON: {error}")
@@ -50,8 +51,8 @@ def adapter_problems(directory: Path) -> list[str]:
         return [f"{directory} is not a PEFT adapter directory (no adapter_config.json)"]
     problems = []
     try:
-        method = json.loads(config.read_text(encoding="utf-8")).get("peft_type")
-        if method in PROMPT_LEARNING:
+        method = bounded.read_json(config).get("peft_type")
+        if isinstance(method, str) and method in PROMPT_LEARNING:
             problems.append(f"{config}: adapters of type {method} are not supported, only those that change layers")
     except (ValueError, AttributeError) as error:
         problems.append(f"{config} is not a JSON object: {error}")
@@ -87,7 +88,7 @@ def safetensors_problem(path: Path) -> str | None:
     if len(header) < length:
         return f"{path} is truncated: {size} bytes, its header alone has {8 + length}"
     try:
-        tensors = json.loads(header)
+        tensors = bounded.parse_json(header.decode("utf-8"))
         ends = [entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__"]
     except (ValueError, AttributeError, KeyError, TypeError, IndexError):
         return f"{path} is not a safetensors file"
@@ -105,13 +106,25 @@ def _weight_problems(directory: Path) -> list[str]:
         shards = [directory / "model.safetensors"]
     elif index.is_file():
         try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            names = sorted(set(map(str, bounded.read_json(index)["weight_map"].values())))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return [f"{index} is not an index of weight files: {error}"]
+        if astray := [name for name in names if not _is_plain_name(name)]:
+            return [f"{index} names {str(astray[0])[:100]!r}, which is no file beside it"]
         shards = [directory / name for name in names]
     elif any(directory.glob("pytorch_model*.bin")):
-        return []
+        return [
+            f"{directory} has its weights only as pytorch_model.bin, a pickle, which can run code when it is read: "
+            "take a revision or a copy of the model with model.safetensors"
+        ]
     else:
         return [f"{directory} has no weights (model.safetensors)"]
     missing = [f"{index} names {shard.name}, which is missing" for shard in shards if not shard.is_file()]
     return missing or [problem for shard in shards if (problem := safetensors_problem(shard))]
+
+
+def _is_plain_name(name: object) -> bool:
+    """Whether it can only be a file of the same folder."""
+    return (
+        isinstance(name, str) and len(name) < 200 and name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
+    )

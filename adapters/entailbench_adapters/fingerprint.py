@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import ModelError
+from entailbench import ModelError, bounded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,11 +25,10 @@ UNRELATED_KEYS = frozenset({"_name_or_path", "base_model_name_or_path", "transfo
 def hash_weights(directory: Path) -> str:
     """``"sha256:…"`` over all weight files of a model or adapter folder and the settings they are applied with.
 
-    Counted are the names and contents of ``*.safetensors`` (or ``pytorch_model*.bin`` where there is no
-    safetensors file) and litgpt's ``lit_model.pth`` and ``lit_model.pth.lora``, by name; and what decides how the
-    numbers are used: ``config.json`` and ``adapter_config.json`` without paths and versions, litgpt's
-    ``model_config.yaml``, and the LoRA settings in litgpt's ``hyperparameters.yaml``. (Two adapters with the
-    same matrices and another ``lora_alpha`` are two models.)
+    Counted are the names and contents of ``*.safetensors`` and of litgpt's ``lit_model.pth`` and
+    ``lit_model.pth.lora``, by name; and what decides how the numbers are used: ``config.json`` and
+    ``adapter_config.json`` without paths and versions, litgpt's ``model_config.yaml``, and the LoRA settings in
+    litgpt's ``hyperparameters.yaml``. (Two adapters with the same matrices and another ``lora_alpha`` are two models.)
 
     Raises:
         ModelError: the folder has no weights, or they cannot be read.
@@ -53,7 +52,7 @@ def hash_weights(directory: Path) -> str:
 
 def weight_files(directory: Path) -> list[Path]:
     """The files in ``directory`` that hold weights, by name."""
-    files = list(directory.glob("*.safetensors")) or list(directory.glob("pytorch_model*.bin"))
+    files = list(directory.glob("*.safetensors"))
     files += [directory / name for name in LITGPT_WEIGHTS if (directory / name).is_file()]
     return sorted(files, key=lambda path: path.name)
 
@@ -64,7 +63,7 @@ def _settings(directory: Path) -> list[tuple[str, str]]:
     for name in ("adapter_config.json", "config.json"):
         if (directory / name).is_file():
             try:
-                content = json.loads((directory / name).read_text(encoding="utf-8"))
+                content = bounded.read_json(directory / name)
             except ValueError as error:
                 raise ModelError(f"{directory / name} is not JSON: {error}") from error
             kept = {key: value for key, value in content.items() if key not in UNRELATED_KEYS}

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import ModelError, OpenContext
+from entailbench import ModelError, OpenContext, bounded
 
 from . import embedded
 from .cache_folder import new_folder
@@ -43,7 +43,7 @@ def export_adapter(options: HfOptions, context: OpenContext, out: Path) -> None:
     source = context.path(options.adapter)
     raise_first(adapter_problems(source))
     base = locate(options.pretrained, context, options.revision)
-    config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
+    config = bounded.read_json(source / "adapter_config.json")
     local = context.path(options.pretrained).exists()
     config["base_model_name_or_path"] = str(base.resolve()) if local else options.pretrained
     if options.pretrained.startswith(EMBEDDED):
@@ -149,6 +149,6 @@ def _stored_dtype(wanted: str, base: Path) -> torch.dtype:
     import torch
 
     if wanted == "auto":
-        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        config = bounded.read_json(base / "config.json")
         wanted = config.get("dtype") or config.get("torch_dtype") or "float32"
     return getattr(torch, wanted)  # type: ignore[no-any-return]

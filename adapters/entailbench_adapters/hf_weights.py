@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .causal_lm import SharedBase
 
 EMBEDDED = "embedded:"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"(?=.{3,96}$)(?!.*(?:\.\.|--))[A-Za-z0-9_](?:[\w.-]*\w)?/[A-Za-z0-9_](?:[\w.-]*\w)?", re.ASCII)
+"""As the hub allows it."""
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -151,9 +152,6 @@ def _download(repository: str, revision: str | None, context: OpenContext) -> Pa
         context.notify(f"downloading {repository} from the hub, once")
     with explained(f"cannot fetch {repository} from the hub"):
         directory = Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
-        if not any(directory.glob("*.safetensors")):
-            # Only then: many repositories hold the same weights in both forms.
-            snapshot_download(repository, revision=revision, allow_patterns=["pytorch_model*.bin"])
     raise_first(model_problems(directory))
     return directory
 
@@ -188,6 +186,7 @@ def load(
             dtype=dtype,
             trust_remote_code=trust_remote_code,
             local_files_only=True,
+            use_safetensors=True,  # a pickle beside them is never read
             output_loading_info=True,
             **placed,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from entailbench import UsageError, hookimpl
+from entailbench import UsageError, echo, hookimpl
 
 PRESETS = ("smollm2", "mistral-7b")
 
@@ -29,7 +29,7 @@ def command(preset: str, out: Path, force: bool) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from error
-    click.echo(f"wrote {out}; `entailbench models` shows what is in it")
+    echo(f"wrote {out}; `entailbench models` shows what is in it")
 
 
 @hookimpl

@@ -6,14 +6,13 @@ A directory is a litgpt checkpoint when ``model_config.yaml`` stands beside ``li
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import ModelError
+from entailbench import ModelError, bounded
 
 from .prompt_record import PromptRecord, read_record
 
@@ -235,14 +234,12 @@ def _lora_settings(hyperparameters: Mapping[str, Any], path: Path) -> LoraSettin
 
 
 def _yaml_mapping(path: Path, why: str) -> dict[str, Any]:
-    import yaml
-
     if not path.is_file():
         raise ModelError(f"{path} is missing; {why}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+        content = bounded.parse_yaml(bounded.read_bounded(path).decode("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} is not a table of settings")
     return content
@@ -252,7 +249,7 @@ def _json_mapping(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = bounded.read_json(path)
     except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):

@@ -7,12 +7,11 @@ dropped, because a dropped setting changes every answer and fails nowhere.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import ModelError
+from entailbench import ModelError, bounded
 
 from .litgpt_checkpoint import misfits, read_tokenizer_config
 from .litgpt_names import LLAMA_FAMILY, Heads
@@ -43,7 +42,7 @@ def read_hf_config(directory: Path) -> dict[str, Any]:
     """
     path = directory / "config.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = bounded.read_json(path)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
@@ -243,7 +242,12 @@ def _special_token_ids(directory: Path) -> dict[str, int]:
     ids: dict[str, int] = {}
     generation = directory / "generation_config.json"
     if generation.is_file():
-        content = json.loads(generation.read_text(encoding="utf-8"))
+        try:
+            content = bounded.read_json(generation)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{generation} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise ModelError(f"{generation} is not a table of settings")
         ids = {key: content[key] for key in ("bos_token_id", "eos_token_id") if content.get(key) is not None}
     if len(ids) < 2 and (directory / "tokenizer.json").is_file():
         from tokenizers import Tokenizer

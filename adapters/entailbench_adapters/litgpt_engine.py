@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import TrainingError, TrainingJob, TrainingOutcome
+from entailbench import TrainingError, TrainingJob, TrainingOutcome, bounded
 
 from .litgpt_checkpoint import HYPERPARAMETERS, LORA_WEIGHTS, load_weights
 from .litgpt_finish import device_name, versions, write_small_files
@@ -137,7 +137,6 @@ def _check_result(
 ) -> dict[str, Any]:
     """The hyperparameters written; TrainingError unless all is there, finite, and of the training asked for."""
     import torch
-    import yaml
 
     from .litgpt_process import differences
 
@@ -146,7 +145,7 @@ def _check_result(
     broken = [name for name, weight in load_weights(final / LORA_WEIGHTS).items() if not torch.isfinite(weight).all()]
     if broken:
         raise TrainingError(f"the trained {broken[0]} is not finite: lower the learning rate")
-    written: dict[str, Any] = yaml.safe_load((final / HYPERPARAMETERS).read_text(encoding="utf-8"))
+    written: dict[str, Any] = bounded.parse_yaml((final / HYPERPARAMETERS).read_text(encoding="utf-8"))
     wrong = list(differences(asked, written))
     if wrong:
         raise TrainingError(f"litgpt trained with other hyperparameters than asked for: {'; '.join(wrong)}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from entailbench import ModelError, ResolvedModel
+from entailbench import ModelError, ResolvedModel, bounded
 
 from . import embedded
 from .prompt_record import PromptRecord
@@ -27,7 +26,7 @@ def lineage_of(
         further: what is known of it otherwise; the file's own entries go before these.
     """
     try:
-        content = json.loads((directory / LINEAGE).read_text(encoding="utf-8"))
+        content = bounded.read_json(directory / LINEAGE)
     except (OSError, ValueError):
         content = {}
     told = dict(content) if isinstance(content, dict) else {}
@@ -68,7 +67,7 @@ def trained_on(directory: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))["facts"]
+        facts = bounded.read_json(path)["facts"]
         recorded = facts.get("base_weights")
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error

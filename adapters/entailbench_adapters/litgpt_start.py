@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entailbench import OpenContext, TrainingError
+from entailbench import OpenContext, TrainingError, bounded
 
 from .hf_weights import load_tokenizer
 from .litgpt_base import Base, base_of
@@ -88,9 +88,7 @@ def trained_tokenizer(base: Base, litgpt_base: Path, style: PromptStyle | None) 
 
 def token_limit(recipe: LoraRecipe, litgpt_base: Path) -> tuple[int, str]:
     """Tokens that prompt and answer may have together, and what sets the limit."""
-    import yaml
-
-    config = yaml.safe_load((litgpt_base / MODEL_CONFIG).read_text(encoding="utf-8"))
+    config = bounded.parse_yaml((litgpt_base / MODEL_CONFIG).read_text(encoding="utf-8"))
     context = int(config["block_size"])
     if recipe.max_seq_length is not None and recipe.max_seq_length < context:
         return recipe.max_seq_length, f"max_seq_length = {recipe.max_seq_length}"

@@ -109,9 +109,6 @@ def hf_state(directory: Path) -> dict[str, torch.Tensor]:
             state |= load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"cannot read the weights in {directory}: {error}") from error
-    if not files:
-        for path in sorted(directory.glob("pytorch_model*.bin")):
-            state |= load_weights(path)
     if not state:
         raise ModelError(f"{directory} has no weights (*.safetensors)")
     return state

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.resources
-import json
 from pathlib import Path
 
-from entailbench import ModelError
+from entailbench import ModelError, bounded
 
 from .checkpoint_files import adapter_problems
 from .litgpt_checkpoint import TARGETS, Checkpoint, LoraSettings
@@ -55,7 +54,7 @@ def recognize_peft(directory: Path) -> Checkpoint:
 
 
 def _lora_settings(path: Path) -> LoraSettings:
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = bounded.read_json(path)
     try:
         modules = config["target_modules"]
         targets = {MODULES[module] for module in modules}

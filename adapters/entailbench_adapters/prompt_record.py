@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import ModelError
+from entailbench import ModelError, bounded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -115,7 +115,7 @@ def read_record(directory: Path) -> PromptRecord | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = bounded.read_json(path)
     except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -223,7 +223,7 @@ def hash_file(path: Path) -> str:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
     with contextlib.suppress(ValueError, AttributeError):
-        settings = json.loads(content)
+        settings = bounded.parse_json(content.decode("utf-8"))
         settings.pop("base_model_name_or_path", None)
         content = json.dumps(settings, sort_keys=True).encode()
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

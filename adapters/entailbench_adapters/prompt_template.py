@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entailbench import ModelError, UnknownNameError
+from entailbench import ModelError, UnknownNameError, bounded
 
 if TYPE_CHECKING:
     from litgpt.prompts import PromptStyle
@@ -79,15 +79,13 @@ def style_class_name(directory: Path) -> str | None:
     Raises:
         ModelError: the file is malformed, or names a class outside ``litgpt.prompts``.
     """
-    import yaml
-
     file = directory / STYLE_FILE
     if not file.is_file():
         return None
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is not YAML: {str(error).splitlines()[0]}") from error
+        content = bounded.parse_yaml(bounded.read_bounded(file).decode("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{file} is not YAML: {error}") from error
     class_path = content.get("class_path") if isinstance(content, dict) else None
     if not isinstance(class_path, str):
         raise ModelError(f"{file} has no class_path")

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from entailbench import harmless
+
 __all__ = ["without_bars", "without_stdout"]
 
 
@@ -25,7 +27,7 @@ class _BarFilter(io.TextIOBase):
         bar = text.startswith("\r") or "\x1b[A" in text
         # A bar moves down, and leaves its line, with newlines of their own: they end no line of text.
         if not bar and (text.strip("\n") or self._in_line):
-            self._target.write(text)
+            self._target.write(harmless(text))
             self._in_line = not text.endswith("\n")
         return len(text)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from entailbench import DataError, Prompt
+from entailbench import DataError, Prompt, bounded
 
 __all__ = ["ANSWER_COLUMNS", "RecordedAnswers", "read_answers"]
 
@@ -104,11 +103,13 @@ def read_answers(
             row, or answers one row in two ways where one answer is wanted.
     """
     try:
-        content = path.read_bytes()
+        content = bounded.read_bounded(path, bounded.FILE_BYTES)
     except FileNotFoundError:
         raise DataError(f"no file {path}: `answers` names the recorded answers, a .jsonl or .csv file") from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except bounded.TooLargeError as error:
+        raise DataError(f"cannot read {path}: {error}") from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -219,12 +220,18 @@ def _suffix(path: Path) -> str:
 
 
 def _jsonl_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    # Not splitlines(): a JSON string may hold U+2028 as it is.
-    for number, line in enumerate(text.split("\n"), start=1):
+    lines = enumerate(bounded.split_lines(text), start=1)
+    while True:
+        try:
+            number, line = next(lines)
+        except StopIteration:
+            return
+        except bounded.TooLargeError as error:
+            raise DataError(f"{path}: {error}") from error
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = bounded.parse_json(line)
         except ValueError as error:
             raise DataError(f"{path}, line {number}: not JSON ({error})") from error
         if not isinstance(row, dict):

@@ -69,12 +69,12 @@ class ReplayBackend(Backend):
         """Looks every row up as ``generate`` will."""
         if task.decoding is None:
             return []
-        prompts = [Prompt(f"{task.name}/{i}", task.name, i, (), "", doc) for i, doc in enumerate(task.docs)]
+        prompts = (Prompt(f"{task.name}/{i}", task.name, i, (), "", doc) for i, doc in enumerate(task.docs))
         try:
             recorded = _read(options, context)
         except DataError as error:
             return [str(error)]
-        problems = [_other_length(options, recorded, task), _missing(options, recorded, prompts)]
+        problems = [_other_length(options, recorded, task), _missing(options, recorded, prompts, len(task.docs))]
         return [problem for problem in problems if problem is not None][:1]
 
     def describe(self, options: ReplayOptions) -> str:
@@ -115,7 +115,7 @@ class _ReplayModel(Model):
             ModelError: before the first answer, when any prompt has none.
         """
         self._check_task(prompts)
-        if missing := _missing(self._options, self._recorded, prompts):
+        if missing := _missing(self._options, self._recorded, prompts, len(prompts)):
             raise ModelError(missing)
         for prompt in prompts:
             texts = self._recorded.find(prompt)
@@ -182,7 +182,7 @@ def _other_length(options: ReplayOptions, recorded: RecordedAnswers, task: TaskO
     )
 
 
-def _missing(options: ReplayOptions, recorded: RecordedAnswers, prompts: Sequence[Prompt]) -> str | None:
+def _missing(options: ReplayOptions, recorded: RecordedAnswers, prompts: Iterable[Prompt], count: int) -> str | None:
     """Which prompts have no answer, in one sentence; None when all have."""
     missing = [prompt for prompt in prompts if recorded.find(prompt) is None]
     if not missing:
@@ -193,10 +193,7 @@ def _missing(options: ReplayOptions, recorded: RecordedAnswers, prompts: Sequenc
         wanted = f"the context and question of {missing[0].id}{task}"
     else:
         wanted = f"{recorded.kind} {recorded.wanted(missing[0])[0]!r}{task}"
-    return (
-        f"{options.answers} has no answer for {len(missing)} of {len(prompts)} prompts: {named} "
-        f"(looked for {wanted}, …)"
-    )
+    return f"{options.answers} has no answer for {len(missing)} of {count} prompts: {named} (looked for {wanted}, …)"
 
 
 @hookimpl

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entailbench.report.formats import FORMATS
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -41,14 +42,14 @@ def command(
 
     merged = compare(runs)
     for note in merged.notes:
-        click.echo(note, err=True)
+        echo(note, err=True)
     folder = None if output is None else _new_folder(Path.cwd() / output)
     report = analyse_merged(merged, str(folder or ""), each_seed=each_seed)
     if with_reported:
         report = add_reported(report, plugins)
     page = save(report, merged.tasks) if folder else None
-    click.echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
-    click.echo(f"Report to browse: {page}" if page else "Add --output FOLDER for a page to browse.", err=True)
+    echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
+    echo(f"Report to browse: {page}" if page else "Add --output FOLDER for a page to browse.", err=True)
 
 
 def _new_folder(path: Path) -> Path:

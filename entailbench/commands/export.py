@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entailbench.commands.options import config_option, registry_of
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.contracts import Backend
@@ -78,11 +79,11 @@ def command(
     _describe(target, name, export_format, lineage, report, rows, repository=push, dtype=dtype)
     if puzzles := resolved.backend.trained_puzzles(resolved.options, resolved.context):
         write_atomically(target / PUZZLES_NAME, puzzles_to_json(puzzles))
-    click.echo(str(target))
+    echo(str(target))
     if push:
         without_local_base(target)
         say(f"uploading {target} to {push}")
-        click.echo(upload(target, push, private=private))
+        echo(upload(target, push, private=private))
 
 
 def _dtype_problems(backend: Backend, export_format: str, dtype: str | None) -> list[str]:

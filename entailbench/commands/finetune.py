@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entailbench.commands.options import config_option, data_folder, registry_of
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -66,14 +67,14 @@ def command(
     )
     if dry_run:
         found = outline(asked, registry, say)
-        click.echo(to_json(found.facts, indent=2) if as_json else "\n".join(found.lines))
+        echo(to_json(found.facts, indent=2) if as_json else "\n".join(found.lines))
         return
     done = finetune(asked, registry, say)
     if as_json:
-        click.echo(to_json(done.lineage, indent=2))
+        echo(to_json(done.lineage, indent=2))
         return
     first, last = done.lineage["losses"][0], done.lineage["losses"][-1]
-    click.echo(
+    echo(
         f"{name} is trained: loss {first[1]:.3f} at step {first[0]}, {last[1]:.3f} at step {last[0]}; "
         f"checkpoint and lineage in {done.directory}\n"
         f"See whether it helped: entailbench run --models {done.lineage['base'] or 'base'},{name}"

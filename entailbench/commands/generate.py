@@ -10,6 +10,7 @@ import click
 
 from entailbench.commands.options import names
 from entailbench.logic.generator.spec import SPEC, WORDINGS, Dials, Wording
+from entailbench.terminal import echo
 
 
 class Range(click.ParamType[Any]):
@@ -126,6 +127,6 @@ def command(
         raise ConfigError(f"{out} has {', '.join(present)} already: choose another --out, or --force to write over")
     manifest = write_splits(out, seed, sizes, dials)
     for name, entry in manifest.files.items():
-        click.echo(f"{out / name}  {entry.rows:,} rows, {entry.puzzles:,} puzzles  sha256 {entry.sha256}")
-    click.echo(f"{out / MANIFEST}  generator {manifest.generator} {manifest.version}, seed {manifest.seed}")
-    click.echo(f"To use them: ENTAILBENCH_GENERATED_DIR={out} entailbench run --tasks puzzte_generated …", err=True)
+        echo(f"{out / name}  {entry.rows:,} rows, {entry.puzzles:,} puzzles  sha256 {entry.sha256}")
+    echo(f"{out / MANIFEST}  generator {manifest.generator} {manifest.version}, seed {manifest.seed}")
+    echo(f"To use them: ENTAILBENCH_GENERATED_DIR={out} entailbench run --tasks puzzte_generated …", err=True)

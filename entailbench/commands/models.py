@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entailbench.commands.options import config_option, registry_of
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -36,7 +37,7 @@ def command(click_context: click.Context, as_json: bool, config: Path | None) ->
     registry = registry_of(click_context.obj, config)
     rows = [_described(registry, name) for name in registry.models]
     if as_json:
-        click.echo(to_json(rows, indent=2))
+        echo(to_json(rows, indent=2))
         return
     table = [
         [
@@ -48,7 +49,7 @@ def command(click_context: click.Context, as_json: bool, config: Path | None) ->
         ]
         for row in rows
     ]
-    click.echo(tabulate(table, headers=["model", "backend", "what", "from", "can run here"], tablefmt="simple"))
+    echo(tabulate(table, headers=["model", "backend", "what", "from", "can run here"], tablefmt="simple"))
 
 
 @command.command("show")
@@ -67,9 +68,9 @@ def show(plugins: Plugins, name: str, as_json: bool, config: Path | None) -> Non
         resolved = registry.resolve(name)
         described["lineage"] = resolved.backend.lineage(resolved.options, resolved.context)
     if as_json:
-        click.echo(to_json(described, indent=2))
+        echo(to_json(described, indent=2))
         return
-    click.echo("\n".join(_lines(described, spec.train)))
+    echo("\n".join(_lines(described, spec.train)))
 
 
 def _described(registry: Registry, name: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entailbench.terminal import echo
+
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
 
@@ -33,7 +35,7 @@ def command(plugins: Plugins, as_json: bool) -> None:
         {"name": b.name, "package": b.distribution, "state": "left out", "brings": b.reason} for b in plugins.broken
     ]
     if as_json:
-        click.echo(to_json(rows, indent=2))
+        echo(to_json(rows, indent=2))
         return
     table = [list(row.values()) for row in rows]
-    click.echo(tabulate(table, headers=["plugin", "package", "state", "brings, or why not"], tablefmt="simple"))
+    echo(tabulate(table, headers=["plugin", "package", "state", "brings, or why not"], tablefmt="simple"))

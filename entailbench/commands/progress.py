@@ -7,8 +7,9 @@ import threading
 import time
 from typing import Any, Protocol
 
-import click
 from tqdm import tqdm
+
+from entailbench.terminal import echo, harmless
 
 __all__ = ["LINE_SECONDS", "TerminalObserver", "say"]
 
@@ -18,7 +19,7 @@ LINE_SECONDS = 30.0
 
 def say(message: str) -> None:
     """One line about a wait."""
-    click.echo(message, err=True)
+    echo(message, err=True)
 
 
 class TerminalObserver:
@@ -30,14 +31,14 @@ class TerminalObserver:
     def notify(self, message: str) -> None:
         """Prints the message above the bars."""
         if self._shown and sys.stderr.isatty():
-            tqdm.write(message, file=sys.stderr)
+            tqdm.write(harmless(message), file=sys.stderr)
         else:
             say(message)
 
     def start(self, model: str, task: str, rows: int) -> None:
         """Begins to show a model's progress with a task."""
         self.finish(model)  # a task may put several questions
-        title = f"{model} · {task}"
+        title = harmless(f"{model} · {task}")
         if sys.stderr.isatty():
             self._shown[model] = tqdm(total=rows, desc=title, unit="row", file=sys.stderr, mininterval=0.5)
         else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entailbench.report.formats import FORMATS
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -52,13 +53,13 @@ def command(plugins: Plugins, run: Path, chosen: str, output: Path | None, show:
         text = render(report, chosen) + "\n"  # type: ignore[arg-type]
         target = output
     if target is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
     write_atomically(target, text)
     if chosen == "html":
         for task in report.tasks:
             for comparison in task.comparisons:
-                click.echo(comparison.verdict, err=True)
-    click.echo(target)
+                echo(comparison.verdict, err=True)
+    echo(target)
     if show and click.launch(target.absolute().as_uri()) != 0:
-        click.echo(f"no browser could be started: open {target} in one", err=True)
+        echo(f"no browser could be started: open {target} in one", err=True)

@@ -9,6 +9,7 @@ import click
 
 from entailbench.commands.options import config_option, data_folder, finite, names, registry_of
 from entailbench.report.formats import FORMATS
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -113,13 +114,13 @@ def command(
     if dry_run:
         found = costs(chosen, registry, TerminalObserver())
         facts = cost_facts(found, chosen.budget)
-        click.echo(to_json(facts, indent=2) if as_json else "\n".join(cost_lines(found, chosen.budget)))
+        echo(to_json(facts, indent=2) if as_json else "\n".join(cost_lines(found, chosen.budget)))
         return
     outcome = run(chosen, registry, TerminalObserver())
     report = with_reported(outcome.report, plugins) if reported else outcome.report
     page = save(report, outcome.tasks)
-    click.echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
-    click.echo(f"Report to browse: {page}", err=True)
+    echo(render(report, "json" if as_json else table_format))  # type: ignore[arg-type]
+    echo(f"Report to browse: {page}", err=True)
     if failed := sum(model.errors for task in outcome.report.tasks for model in task.models):
         say(f"{failed:,} {'row is an error' if failed == 1 else 'rows are errors'}: no answer came, see the report")
         raise click.exceptions.Exit(ROWS_FAILED)

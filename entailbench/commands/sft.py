@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entailbench.commands.options import config_option, data_folder, registry_of
+from entailbench.terminal import echo
 
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
@@ -32,6 +33,6 @@ def command(
     chosen = FinetuneConfig(name=name, data_dir=data_folder(data_dir, registry), target=target)
     data = training_data(chosen, registry.spec(name), registry)
     for line in data.lines():
-        click.echo(line, err=True)
+        echo(line, err=True)
     for path, pairs in zip(write_pairs(out, data.train, data.validation), (data.train, data.validation), strict=True):
-        click.echo(f"{path}: {len(pairs):,} samples")
+        echo(f"{path}: {len(pairs):,} samples")

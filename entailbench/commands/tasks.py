@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entailbench.terminal import echo
+
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
 
@@ -29,7 +31,7 @@ def command(plugins: Plugins, only_path: bool, as_json: bool) -> None:
         own = [path for plugin, path in paths if plugin == OWN_PLUGIN]
         if not own:
             raise ConfigError(f"the plugin {OWN_PLUGIN!r} is left out: see `entailbench plugins`")
-        click.echo(own[0])
+        echo(own[0])
         return
     from tabulate import tabulate
 
@@ -43,6 +45,6 @@ def command(plugins: Plugins, only_path: bool, as_json: bool) -> None:
             rows.append([entry.name, kind, ", ".join(entry.splits), entry.labels, plugin, str(entry.path)])
     headers = ["task", "how", "splits", "labels", "from", "file"]
     if as_json:
-        click.echo(to_json([dict(zip(headers, row, strict=True)) for row in rows], indent=2))
+        echo(to_json([dict(zip(headers, row, strict=True)) for row in rows], indent=2))
         return
-    click.echo(tabulate([row[:-1] for row in rows], headers=headers[:-1], tablefmt="simple"))
+    echo(tabulate([row[:-1] for row in rows], headers=headers[:-1], tablefmt="simple"))

@@ -31,6 +31,7 @@ def write_table(table: Table) -> str:
 
 
 def harmless(text: str) -> str:
-    """A server chooses its model's name: keep it from breaking the table, driving the terminal or being HTML."""
-    plain = "".join(c if c.isprintable() else "?" for c in text).replace("|", "/")
-    return TAG.sub("&lt;", plain)
+    """A server chooses its model's name: keep it from breaking the table, driving the terminal, or being HTML, a link,
+    an image that is fetched, or code."""
+    plain = "".join(c if c.isprintable() else "?" for c in text).replace("|", "/").replace("`", "'")
+    return TAG.sub("&lt;", plain).replace("](", "] (").replace("][", "] [")

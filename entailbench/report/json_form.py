@@ -10,6 +10,7 @@ from typing import Any
 
 from entailbench.findings import Report
 from entailbench.lineage import trimmed
+from entailbench.terminal import harmless
 
 __all__ = ["SCHEMA", "write_report"]
 
@@ -19,7 +20,7 @@ SCHEMA = "entailbench-report/1"
 
 def write_report(report: Report) -> str:
     """The report with the name of its schema; every share is in [0, 1], and what is undefined is null."""
-    return json.dumps({"schema": SCHEMA, **_plain(report)}, ensure_ascii=False, indent=2, allow_nan=False)
+    return harmless(json.dumps({"schema": SCHEMA, **_plain(report)}, ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 
 from entailbench.findings import Comparison, Estimate, ModelResult, Report, TaskResult
+from entailbench.report.csv_cells import cell
 
 __all__ = ["COLUMNS", "write_report"]
 
@@ -33,13 +34,16 @@ Line = tuple[object, ...]
 
 
 def write_report(report: Report) -> str:
-    """All figures of all tasks; an empty ``value`` is undefined, for the reason in the last column."""
+    """All figures of all tasks; an empty ``value`` is undefined, for the reason in the last column.
+
+    No cell of text is a formula to a spreadsheet, see ``csv_cells``.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for task in report.tasks:
         for line in _lines(task):
-            writer.writerow([task.task, task.split, *line])
+            writer.writerow([cell(value) for value in (task.task, task.split, *line)])
     return text.getvalue().rstrip("\n")
 
 

@@ -18,7 +18,7 @@ from entailbench.stats.counts import columns_of
 from entailbench.stats.intervals import DRAWS, Sums
 from entailbench.stats.metrics import Possible, metrics_of
 from entailbench.stats.paired import Side, compare, difference_of
-from entailbench.stats.resampling import weights
+from entailbench.stats.resampling import Weights, weights
 from entailbench.stats.sample import Floats, Sample, check_answers, sample_of, tells_three
 from entailbench.stats.slices import slices_of
 from entailbench.stats.verdict import LEVEL
@@ -80,7 +80,7 @@ def analyse_task(task: TaskAnswers, *, draws: int = DRAWS, seed: int = 0) -> Tas
     )
 
 
-def _measure(rows: Sequence[Row], sample: Sample, line: ModelAnswers, resamples: Floats) -> _Measured:
+def _measure(rows: Sequence[Row], sample: Sample, line: ModelAnswers, resamples: Weights) -> _Measured:
     check_answers(rows, line)
     columns = columns_of(rows, line.answers)
     right = np.array([row.gold == answer.predicted for row, answer in zip(rows, line.answers, strict=True)])
@@ -91,7 +91,7 @@ def _result(
     rows: Sequence[Row],
     sample: Sample,
     measured: _Measured,
-    resamples: Floats,
+    resamples: Weights,
     possible: Possible,
     baselines: Sequence[_Measured],
     baseline: bool,

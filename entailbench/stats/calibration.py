@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from entailbench.findings import Estimate, ReliabilityBin
 from entailbench.stats.counts import ratio
-from entailbench.stats.resampling import bca_interval, group_left_out, jackknife_error, leave_one_out
+from entailbench.stats.resampling import (
+    Weights,
+    bca_interval,
+    blocks,
+    drawn_sums,
+    group_left_out,
+    jackknife_error,
+    leave_one_out,
+)
 from entailbench.stats.sample import Floats, Sample
 from entailbench.stats.shares import binomial_interval
 
@@ -28,7 +36,7 @@ BLOCK = 4_000_000
 """Weights that are looked at in one go; bounds the memory."""
 
 
-def auroc(sample: Sample, given: NDArray[np.bool_], probability: Floats, weights: Floats) -> Estimate:
+def auroc(sample: Sample, given: NDArray[np.bool_], probability: Floats, weights: Weights) -> Estimate:
     """Chance that a row that is entailed is given more probability than one that is not; ties count half.
 
     Args:
@@ -56,12 +64,12 @@ def auroc(sample: Sample, given: NDArray[np.bool_], probability: Floats, weights
     return _within(value, ends, left_out)
 
 
-def _auroc(entailed: NDArray[np.bool_], puzzle: NDArray[np.intp], scores: Floats, weights: Floats) -> Floats:
+def _auroc(entailed: NDArray[np.bool_], puzzle: NDArray[np.intp], scores: Floats, weights: Weights) -> Floats:
     """Of each resample, (draws,): rows come in the order of their scores."""
     starts = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
     found = []
     for block in np.array_split(weights, max(1, math.ceil(len(weights) * len(scores) / BLOCK))):
-        of_rows = block[:, puzzle]
+        of_rows = block[:, puzzle].astype(np.float64)
         yes, no = of_rows * entailed, of_rows * ~entailed
         if len(starts) < len(scores):
             yes, no = (np.add.reduceat(one, starts, axis=1) for one in (yes, no))
@@ -92,7 +100,7 @@ def _ece(sums: Floats) -> Floats:
 
 
 def expected_calibration_error(
-    sample: Sample, given: NDArray[np.bool_], probability: Floats, weights: Floats
+    sample: Sample, given: NDArray[np.bool_], probability: Floats, weights: Weights
 ) -> Estimate:
     """How far the mean probability of a bin is from the share that is entailed, averaged over rows.
 
@@ -121,7 +129,7 @@ def expected_calibration_error(
         return _within(value, (0.0, 1.0), left_out)
     if error is None or error < 1e-12:
         return _within(value, binomial_interval(value, puzzles), left_out)
-    middle = value - (float(np.nanmean(_ece(weights @ per_puzzle))) - value)
+    middle = value - (float(np.nanmean(_ece(drawn_sums(weights, per_puzzle)))) - value)
     reach = float(stdtrit(puzzles - 1, 0.975)) * error
     low = 0.0 if value <= _of_true_probabilities(per_puzzle, puzzles) else middle - reach
     return _within(value, (low, middle + reach), left_out)
@@ -137,8 +145,10 @@ def _of_true_probabilities(per_puzzle: Floats, puzzles: float) -> float:
     from scipy.special import ndtri, stdtrit
 
     counts, said, entailed = np.moveaxis(per_puzzle.reshape(len(per_puzzle), 3, BINS), 1, 0)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(NULL_DRAWS, len(per_puzzle)))
-    errors = np.abs(signs @ (said - entailed)).sum(axis=1) / counts.sum()
+    rng, errors = np.random.default_rng(0), np.empty(NULL_DRAWS)
+    for block in blocks(NULL_DRAWS, len(per_puzzle)):
+        signs = rng.choice([-1.0, 1.0], size=(block.stop - block.start, len(per_puzzle)))
+        errors[block] = np.abs(signs @ (said - entailed)).sum(axis=1) / counts.sum()
     widened = math.sqrt(puzzles / (puzzles - 1)) * float(stdtrit(puzzles - 1, 0.975) / ndtri(0.975))
     return widened * float(np.quantile(errors, 0.95))
 

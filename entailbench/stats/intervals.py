@@ -12,7 +12,15 @@ import numpy as np
 from entailbench.errors import DataError
 from entailbench.findings import Estimate
 from entailbench.stats.counts import EE, EN, EU, FORMULAS, NE, NN, NU, SHARES, ratio
-from entailbench.stats.resampling import bca_interval, jackknife_error, leave_one_out, t_interval, weights
+from entailbench.stats.resampling import (
+    Weights,
+    bca_interval,
+    drawn_sums,
+    jackknife_error,
+    leave_one_out,
+    t_interval,
+    weights,
+)
 from entailbench.stats.sample import Floats, Sample, numbered_puzzles
 from entailbench.stats.shares import WeightedShare, added, clustered_error, combined_interval, few, few_differ, share_of
 
@@ -34,9 +42,9 @@ class Sums:
     """(puzzles, columns): of the sample without one puzzle."""
 
     @classmethod
-    def of(cls, per_puzzle: Floats, weights: Floats) -> Sums:
+    def of(cls, per_puzzle: Floats, weights: Weights) -> Sums:
         """The sums of a sample under the weights of its resamples."""
-        return cls(per_puzzle, weights @ per_puzzle, leave_one_out(per_puzzle))
+        return cls(per_puzzle, drawn_sums(weights, per_puzzle), leave_one_out(per_puzzle))
 
     @property
     def total(self) -> Floats:

@@ -13,7 +13,8 @@ from entailbench.records import ENTAILMENT, UNPARSED
 from entailbench.stats.calibration import auroc, expected_calibration_error
 from entailbench.stats.counts import ANSWERS
 from entailbench.stats.intervals import Sums, estimate
-from entailbench.stats.sample import Floats, Sample, tells_three
+from entailbench.stats.resampling import Weights
+from entailbench.stats.sample import Sample, tells_three
 
 __all__ = ["Possible", "metrics_of", "point_values"]
 
@@ -52,7 +53,7 @@ class Possible:
 
 
 def metrics_of(
-    rows: Sequence[Row], sample: Sample, model: ModelAnswers, sums: Sums, weights: Floats, possible: Possible
+    rows: Sequence[Row], sample: Sample, model: ModelAnswers, sums: Sums, weights: Weights, possible: Possible
 ) -> dict[str, Estimate]:
     """The model's figures by name, in the order of ``METRICS``.
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from entailbench.stats.resampling import blocks
+
 __all__ = ["holm", "mcnemar", "sign_flip"]
 
 EXACT_STEPS = 100_000_000
@@ -41,7 +43,8 @@ def sign_flip(differences: NDArray[np.int64], seed: int = 0) -> float:
     as_far = 0
     for block in np.array_split(np.arange(SAMPLED), 1 + SAMPLED * len(sizes) // 10_000_000):
         flips = rng.integers(2, size=(len(block), len(sizes)), dtype=np.int8)
-        sums = 2 * (flips @ sizes.astype(np.float64)) - total
+        values = sizes.astype(np.float64)
+        sums = 2 * np.concatenate([flips[part] @ values for part in blocks(*flips.shape)]) - total
         as_far += int((np.abs(sums) >= observed - 0.5).sum())
     return (as_far + 1) / (SAMPLED + 1)
 

@@ -7,21 +7,56 @@ sums over rows is a matrix product, and all models are measured on the same resa
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from entailbench.stats.sample import Floats
 
-__all__ = ["bca_interval", "group_left_out", "jackknife_error", "leave_one_out", "t_interval", "weights"]
+__all__ = [
+    "Weights",
+    "bca_interval",
+    "blocks",
+    "drawn_sums",
+    "group_left_out",
+    "jackknife_error",
+    "leave_one_out",
+    "t_interval",
+    "weights",
+]
+
+Weights = NDArray[np.uint8] | NDArray[np.uint16] | Floats
+"""(draws, puzzles): how often each puzzle was drawn; in one byte each where they fit, since there are millions."""
+BLOCK = 4_000_000
+"""Weights that are looked at in one go; bounds the memory."""
 
 
-def weights(puzzles: int, draws: int, seed: int) -> Floats:
+def weights(puzzles: int, draws: int, seed: int) -> Weights:
     """How often each puzzle is drawn in each resample, (draws, puzzles); each row sums to ``puzzles``."""
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(puzzles, size=(draws, puzzles))
-    drawn += np.arange(draws)[:, None] * puzzles
-    counts = np.bincount(drawn.ravel(), minlength=draws * puzzles)
-    return counts.reshape(draws, puzzles).astype(np.float64)
+    found: NDArray[np.uint8] | NDArray[np.uint16] = np.empty((draws, puzzles), dtype=np.uint8)
+    for block in blocks(draws, puzzles):
+        # One after the other the draws are the same as all at once.
+        drawn = rng.integers(puzzles, size=(block.stop - block.start, puzzles))
+        drawn += np.arange(len(drawn))[:, None] * puzzles
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        if counts.size and counts.max() > np.iinfo(found.dtype).max:
+            found = found.astype(np.uint16)
+        found[block] = counts
+    return found
+
+
+def blocks(draws: int, width: int) -> Iterator[slice]:
+    """All of ``draws``, in parts of at most ``BLOCK`` numbers of which each draw has ``width``."""
+    step = max(1, BLOCK // max(1, width))
+    return (slice(start, min(start + step, draws)) for start in range(0, draws, step))
+
+
+def drawn_sums(weights: Weights, per_puzzle: Floats) -> Floats:
+    """The sums of each resample: (draws, puzzles), (puzzles, columns) → (draws, columns)."""
+    parts = [weights[block].astype(np.float64) @ per_puzzle for block in blocks(*weights.shape)]
+    return np.concatenate(parts) if parts else np.zeros((0, *per_puzzle.shape[1:]))
 
 
 def leave_one_out(per_puzzle: Floats) -> Floats:

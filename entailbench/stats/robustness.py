@@ -14,8 +14,8 @@ from entailbench.records import ENTAILMENT, NOT_ENTAILMENT, UNPARSED
 from entailbench.stats.counts import columns_of
 from entailbench.stats.intervals import DRAWS, Sums, clustered_mean, estimate
 from entailbench.stats.paired import Side, difference_of
-from entailbench.stats.resampling import weights
-from entailbench.stats.sample import Floats, Sample, sample_of
+from entailbench.stats.resampling import Weights, weights
+from entailbench.stats.sample import Sample, sample_of
 
 __all__ = ["ALL", "NEGATED", "robustness_of"]
 
@@ -108,7 +108,7 @@ def _of_model(
     before: Sequence[Judged],
     after: Sequence[Judged],
     sample: Sample | None,
-    resamples: Floats,
+    resamples: Weights,
     draws: int,
     seed: int,
 ) -> ModelRobustness:
@@ -138,6 +138,6 @@ def _missing_label(rows: Sequence[Row]) -> str:
     return next((f'no row has the label "{label}"' for label in (ENTAILMENT, NOT_ENTAILMENT) if label not in there), "")
 
 
-def _side(rows: Sequence[Row], answers: Sequence[Judged], sample: Sample, resamples: Floats) -> Side:
+def _side(rows: Sequence[Row], answers: Sequence[Judged], sample: Sample, resamples: Weights) -> Side:
     right = np.array([row.gold == answer.predicted for row, answer in zip(rows, answers, strict=True)])
     return Side(Sums.of(sample.per_puzzle(columns_of(rows, answers)), resamples), right)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from entailbench import DataError, UnknownNameError, UsageError, hookimpl
+from entailbench import DataError, UnknownNameError, UsageError, echo, harmless, hookimpl
 
 DAY = 86_400
 SPLITS = ("train", "validation", "test")
@@ -74,15 +74,15 @@ def command(
         report, title = audit_documents(documents, timeout), f"Puzzte, {' + '.join(chosen)} ({puzzte.source(data_dir)})"
     try:
         with (out / "audit.jsonl").open("w", encoding="utf-8") as lines:
-            lines.writelines(f"{line}\n" for line in logic.json_lines(report))
-        (out / "audit.md").write_text(logic.markdown_page(report, title), encoding="utf-8")
+            lines.writelines(f"{harmless(line)}\n" for line in logic.json_lines(report))
+        (out / "audit.md").write_text(harmless(logic.markdown_page(report, title)), encoding="utf-8")
     except OSError as error:
         raise DataError(f"cannot write to {out}: {error.strerror or error}") from error
     if as_json:
-        click.echo(json.dumps({"audited": title, **logic.summary(report)}, indent=2, ensure_ascii=False))
+        echo(json.dumps({"audited": title, **logic.summary(report)}, indent=2, ensure_ascii=False))
     else:
-        click.echo(f"{title}\n\n{logic.terminal_text(report)}")
-    click.echo(f"wrote {out / 'audit.jsonl'} and {out / 'audit.md'}", err=True)
+        echo(f"{title}\n\n{logic.terminal_text(report)}")
+    echo(f"wrote {out / 'audit.jsonl'} and {out / 'audit.md'}", err=True)
 
 
 def _make_folder(out: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.resources
-import json
 from collections.abc import Iterator
 
-from entailbench import ReportedResult
+from entailbench import ReportedResult, bounded
 
 __all__ = ["reported_results"]
 
@@ -17,7 +16,7 @@ def reported_results() -> Iterator[ReportedResult]:
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".json"):
             continue
-        table = json.loads(file.read_text(encoding="utf-8"))
+        table = bounded.read_json(file)
         for line in table["results"]:
             metrics = {name: value for name, value in line.items() if name != "model"}
             yield ReportedResult(line["model"], metrics, table["rows"], table["source"], table["remark"])

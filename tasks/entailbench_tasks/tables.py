@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from entailbench import DataError
+from entailbench import DataError, bounded
 
 __all__ = ["SUFFIXES", "PlacedRow", "number_field", "read_rows", "text_field"]
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
 
-LONGEST_FIELD = 100_000_000
+MOST_ROWS = 10_000_000
+"""Of a Parquet file, which can say in a few bytes that a row is repeated."""
+
+LONGEST_FIELD = bounded.LINE_CHARS
 """Characters in a field of a CSV file."""
 
 PlacedRow = tuple[str, Mapping[str, Any]]
@@ -35,6 +38,8 @@ def read_rows(path: Path) -> list[PlacedRow]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except bounded.TooLargeError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
     if not rows:
         raise DataError(f"{path} is empty: it has no rows")
     return rows
@@ -75,7 +80,7 @@ def number_field(row: Mapping[str, Any], column: str, where: str) -> float | Non
 
 def _json_lines(path: Path) -> Iterator[PlacedRow]:
     with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(bounded.bounded_lines(lines), start=1):
             if not line.strip():
                 continue
             where = f"{path}, line {number}"
@@ -84,7 +89,7 @@ def _json_lines(path: Path) -> Iterator[PlacedRow]:
 
 def _json(path: Path) -> Iterator[PlacedRow]:
     """A JSON array of objects, or JSON Lines under the name ``.json``, as some tools write it."""
-    text = path.read_text(encoding="utf-8-sig")
+    text = bounded.read_bounded(path, bounded.FILE_BYTES).decode("utf-8-sig")
     if not text.lstrip().startswith("["):
         if text.lstrip().splitlines()[:1] == ["{"]:
             raise DataError(f"{path} must be an array of rows, [{{...}}, {{...}}], or have one row a line")
@@ -96,11 +101,11 @@ def _json(path: Path) -> Iterator[PlacedRow]:
 
 def _parsed(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        return bounded.parse_json(text)
     except json.JSONDecodeError as error:
         line = f", line {error.lineno}" if error.lineno > 1 else ""
         raise DataError(f"{where}{line}: not valid JSON: {error.msg} at column {error.colno}") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
+    except ValueError as error:  # a number of thousands of digits; thousands of brackets
         raise DataError(f"{where}: JSON that cannot be read: {error}") from error
 
 
@@ -114,7 +119,7 @@ def _csv(path: Path) -> Iterator[PlacedRow]:
     # A puzzle may be longer than the 128 KiB that a field may have by default.
     csv.field_size_limit(LONGEST_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        reader = csv.DictReader(bounded.bounded_lines(file), strict=True)
         last = 1
         try:
             for row in reader:
@@ -134,6 +139,14 @@ def _parquet(path: Path) -> Iterator[PlacedRow]:
     import pyarrow.parquet
 
     try:
+        # A few packed bytes can stand for any number of unpacked ones.
+        parts = pyarrow.parquet.read_metadata(path)
+        unpacked = sum(parts.row_group(number).total_byte_size for number in range(parts.num_row_groups))
+        if unpacked > bounded.FILE_BYTES or parts.num_rows > MOST_ROWS:
+            raise DataError(
+                f"{path} has {parts.num_rows:,} rows of {unpacked:,} bytes; at most {MOST_ROWS:,} rows and "
+                f"{bounded.FILE_BYTES:,} bytes are read"
+            )
         rows = pyarrow.parquet.read_table(path).to_pylist()
     except pyarrow.ArrowException as error:
         message = str(error).splitlines()[0]

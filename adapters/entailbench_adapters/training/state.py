@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import TrainingError
+from entailbench import TrainingError, bounded
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ def load(directory: Path) -> State:
     from safetensors.torch import load as from_bytes
 
     try:
-        facts = json.loads((directory / FACTS).read_bytes())
+        facts = bounded.read_json(directory / FACTS)
         content = (directory / TENSORS).read_bytes()
     except OSError as error:
         raise BrokenState(f"cannot read {error.filename}: {error.strerror}") from error
