@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from entailbench import harness
+from entailbench.answer_cache import AnswerCache
 from entailbench.answered import Judged, ModelAnswers
 from entailbench.contracts import Model, ResolvedModel
 from entailbench.decoding import with_room_for
@@ -16,22 +17,35 @@ from entailbench.errors import EntailbenchError
 from entailbench.outcomes import prediction, what_it_took
 from entailbench.reading_ahead import ReadingAhead
 from entailbench.records import Answer, CandidateScores, Prompt
+from entailbench.remembering import RememberingModel
 from entailbench.robustness import PerturbedTask
 from entailbench.run_directory import PredictionsFile, RunDirectory
 from entailbench.run_plan import Observer, Plan
 from entailbench.writing_behind import WritingBehind
 
-__all__ = ["answer_all"]
+__all__ = ["Session", "answer_all"]
 
 
-def answer_all(
-    plan: Plan, limit: int | None, directory: RunDirectory, observer: Observer
-) -> list[dict[str, ModelAnswers]]:
+@dataclass(frozen=True)
+class Session:
+    """What answering needs to know."""
+
+    plan: Plan
+    limit: int | None
+    """Only the first rows of each task."""
+    directory: RunDirectory
+    observer: Observer
+    cache: AnswerCache | None = None
+    """Where answers are looked up and kept; None does neither."""
+
+
+def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
     """The answers of all models by task, in the order of the models.
 
     Models that compute elsewhere are asked while the others take their turns here. When one fails, what has begun is
     finished and kept, nothing new is begun, and then its error is raised.
     """
+    plan, observer = session.plan, session.observer
     remote = [one for one in plan.models if one.backend.remote] if len(plan.models) > 1 else []
     here = [one for one in plan.models if one not in remote]
     answered: dict[str, dict[str, ModelAnswers]] = {}
@@ -40,7 +54,7 @@ def answer_all(
     with Elsewhere(observer.notify) as elsewhere, ReadingAhead(observer.notify) as ahead:
         try:
             for resolved in remote:
-                opened.append(_ask(resolved, plan, limit, directory, observer, elsewhere))
+                opened.append(_ask(resolved, session, elsewhere))
             for index, resolved in enumerate(here):
                 if elsewhere.failed.is_set():
                     break
@@ -49,10 +63,10 @@ def answer_all(
                     if index == 0:
                         # Opening the first one imports for seconds before it reads.
                         ahead.begin(name, _unread_files(resolved, ()))
-                    model = _opened(resolved, observer)
+                    model = _opened(resolved, session)
                     if later:
                         ahead.begin(later[0].spec.name, _unread_files(later[0], here[: index + 1]))
-                    answered[name] = _answer(model, plan, limit, directory, observer)
+                    answered[name] = _answer(model, session)
                 except EntailbenchError as error:
                     failures.append(error)
                     if remote:
@@ -62,14 +76,14 @@ def answer_all(
             while opened:
                 model = opened.pop(0)
                 try:
-                    answered[model.resolved.spec.name] = _answer(model, plan, limit, directory, observer)
+                    answered[model.resolved.spec.name] = _answer(model, session)
                 except EntailbenchError as error:
                     failures.append(error)
         finally:
             if opened:
                 elsewhere.stop()
             for model in opened:
-                _close(model, plan, {}, directory)
+                _close(model, session, {})
     if failures:
         raise failures[0]
     return [answered[resolved.spec.name] for resolved in plan.models]
@@ -80,16 +94,23 @@ class _Opened:
     """A model at work."""
 
     resolved: ResolvedModel
-    model: Model
+    model: RememberingModel
     lineage: Mapping[str, Any] | None
     asked: AskedModel | None = None
     """Where it computes elsewhere and is being asked."""
 
 
-def _opened(resolved: ResolvedModel, observer: Observer) -> _Opened:
+def _opened(resolved: ResolvedModel, session: Session) -> _Opened:
     lineage = resolved.backend.lineage(resolved.options, resolved.context)
-    observer.notify(f"opening {resolved.spec.name}")
-    return _Opened(resolved, resolved.open(), lineage)
+    session.observer.notify(f"opening {resolved.spec.name}")
+    model = resolved.open()
+    cache = session.cache if resolved.backend.caches else None
+    if cache and model.determined_by is None:
+        session.observer.notify(
+            f"{resolved.spec.name}: backend {resolved.backend.name!r} does not say what determines its answers, so "
+            "they are neither kept in the cache nor taken from it"
+        )
+    return _Opened(resolved, RememberingModel(model, resolved.spec.name, cache), lineage)
 
 
 def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> list[Path]:
@@ -98,78 +119,76 @@ def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> 
     return [path for path in resolved.backend.weight_files(resolved.options, resolved.context) if path not in read]
 
 
-def _ask(
-    resolved: ResolvedModel,
-    plan: Plan,
-    limit: int | None,
-    directory: RunDirectory,
-    observer: Observer,
-    elsewhere: Elsewhere,
-) -> _Opened:
+def _ask(resolved: ResolvedModel, session: Session, elsewhere: Elsewhere) -> _Opened:
     """Opens a model that computes elsewhere, and begins to ask it about all tasks."""
-    one, name = _opened(resolved, observer), resolved.spec.name
+    one, name, plan = _opened(resolved, session), resolved.spec.name, session.plan
     try:
         tasks = {
             loaded.name: (
-                harness.questions(one.model, name, loaded, limit=limit if loaded in plan.tasks else None),
-                _listener(name, loaded, directory, observer, behind=False),
+                harness.questions(one.model, name, loaded, limit=session.limit if loaded in plan.tasks else None),
+                _listener(one, loaded, session, behind=False),
             )
             for loaded in plan.asked
         }
     except BaseException:
-        _close(one, plan, {}, directory)
+        _close(one, session, {})
         raise
     return replace(one, asked=elsewhere.ask(name, one.model, tasks))
 
 
-def _listener(
-    name: str, loaded: harness.LoadedTask, directory: RunDirectory, observer: Observer, *, behind: bool
-) -> Listener:
+def _listener(opened: _Opened, loaded: harness.LoadedTask, session: Session, *, behind: bool) -> Listener:
     """Writes a model's answers to one task as they come, and shows how far it is.
 
     Args:
+        opened: the model.
+        loaded: the task.
+        session: where to, and who is told.
         behind: whether they are written by a thread of its own, for a model whose computing no disk is to hold up.
     """
+    name, model = opened.resolved.spec.name, opened.model
     files: list[PredictionsFile | WritingBehind] = []
 
     def on_start(rows: int) -> None:
         if not files:
-            lines = directory.predictions(name)
+            lines = session.directory.predictions(name)
             files.append(WritingBehind(lines) if behind else lines)
-        observer.start(name, loaded.name, rows)
+        session.observer.start(name, loaded.name, rows)
 
     def on_answer(prompt: Prompt, answer: Answer | CandidateScores) -> None:
-        files[0].append(prediction(prompt, answer, loaded.split))
-        observer.advance(name)
+        if not model.is_earlier(prompt.id):
+            line = prediction(
+                prompt,
+                answer,
+                loaded.split,
+                asked=model.asked(prompt.id),
+                cached=model.is_cached(prompt.id),
+                answered_by=model.answered_by,
+            )
+            files[0].append(line)
+        session.observer.advance(name)
 
     def on_end() -> None:
-        observer.finish(name)
+        session.observer.finish(name)
         for file in files:
             file.close()
 
     return Listener(on_start, on_answer, on_end)
 
 
-def _answer(
-    opened: _Opened,
-    plan: Plan,
-    limit: int | None,
-    directory: RunDirectory,
-    observer: Observer,
-) -> dict[str, ModelAnswers]:
+def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
     """Runs an open model over all tasks and closes it; returns its answers by task."""
-    name, model = opened.resolved.spec.name, opened.model
+    name, model, plan, directory = opened.resolved.spec.name, opened.model, session.plan, session.directory
     evaluations: dict[str, harness.Evaluation] = {}
     try:
         for loaded in plan.asked:
-            listener = _listener(name, loaded, directory, observer, behind=not opened.resolved.backend.remote)
+            listener = _listener(opened, loaded, session, behind=not opened.resolved.backend.remote)
             if opened.asked:
                 # Who asked it has heard everything already.
                 listener = Listener(lambda rows: None, lambda prompt, answer: None, lambda: None)
             try:
                 evaluation = harness.evaluate(
                     *(opened.asked or model, name, loaded),
-                    limit=limit if loaded in plan.tasks else None,
+                    limit=session.limit if loaded in plan.tasks else None,
                     on_start=listener.on_start,
                     on_answer=listener.on_answer,
                     out=directory.path / "lm_eval",
@@ -177,18 +196,19 @@ def _answer(
                 )
             finally:
                 listener.on_end()
-            if opened.asked:
-                evaluation = replace(evaluation, seconds=opened.asked.seconds(loaded.name))
             evaluations[loaded.name] = evaluation
             directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluation.answers)
-        if took := what_it_took(name, [one for done in evaluations.values() for one in done.answers], model.usage):
-            observer.notify(took)
+        answers = [one for done in evaluations.values() for one in done.answers]
+        cached = sum(model.cached(task) for task in evaluations)
+        if took := what_it_took(name, answers, model.usage, cached):
+            session.observer.notify(took)
         return {
             task.name: ModelAnswers(
                 name=name,
                 answers=evaluations[task.name].answers,
                 identity=model.identity,
-                seconds=evaluations[task.name].seconds,
+                seconds=model.seconds(task.name),
+                cached=model.cached(task.name),
                 leaked=plan.leaks.rows(name, task.name),
                 lineage=opened.lineage,
                 usage=model.usage,
@@ -197,12 +217,12 @@ def _answer(
             for task in plan.tasks
         }
     finally:
-        _close(opened, plan, evaluations, directory)
+        _close(opened, session, evaluations)
 
 
-def _close(opened: _Opened, plan: Plan, evaluations: Mapping[str, harness.Evaluation], directory: RunDirectory) -> None:
+def _close(opened: _Opened, session: Session, evaluations: Mapping[str, harness.Evaluation]) -> None:
     """Writes down what a model was, and closes it."""
-    resolved, model = opened.resolved, opened.model
+    resolved, model, plan = opened.resolved, opened.model, session.plan
     name = resolved.spec.name
     if opened.asked:
         opened.asked.close()
@@ -214,12 +234,13 @@ def _close(opened: _Opened, plan: Plan, evaluations: Mapping[str, harness.Evalua
             "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
             "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
             "source": resolved.spec.source,
-            "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
+            "seconds": {task: model.seconds(task) for task in evaluations},
+            "cached": {task: model.cached(task) for task in evaluations},
             "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
             "lineage": opened.lineage,
             "usage": model.usage,
         }
-        directory.write(f"models/{name}.json", described)
+        session.directory.write(f"models/{name}.json", described)
     finally:
         model.close()
 

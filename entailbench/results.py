@@ -102,6 +102,7 @@ def _task(
                 answers=_paired(file, rows, tuple(_records(file, Judged))),
                 identity=identities[name],
                 seconds=(model.get("seconds") or {}).get(task),
+                cached=int((model.get("cached") or {}).get(task, 0)),
                 leaked=int((model.get("leaked") or {}).get(task, 0)),
                 lineage=model.get("lineage"),
                 usage=_usage(path / "models" / f"{name}.json", model.get("usage")),

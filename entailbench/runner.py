@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 
 from entailbench import harness
 from entailbench.analysis import analyse
+from entailbench.answer_cache import AnswerCache
 from entailbench.answered import ModelAnswers, Row, TaskAnswers
-from entailbench.answering import answer_all
+from entailbench.answering import Session, answer_all
 from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
@@ -58,6 +60,10 @@ class RunConfig:
     """Whether every question is asked again, put otherwise, see ``entailbench.robustness``."""
     budget: float | None = None
     """US dollars that all models together may cost; None sets no bound."""
+    cache: bool = True
+    """Whether answers are taken from the cache and kept there."""
+    cache_dir: Path | None = None
+    """The folder of the cache; default the registry's ``home``."""
     max_errors: int = MAX_ERRORS
     """How many rows of a model may end as errors."""
 
@@ -94,7 +100,10 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
     for name, twin in plan.perturbed.items():
         directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
     try:
-        answered = answer_all(plan, config.limit, directory, observer)
+        with contextlib.ExitStack() as stack:
+            folder = registry.workspace / (config.cache_dir or registry.home)
+            cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
+            answered = answer_all(Session(plan, config.limit, directory, observer, cache))
     except BaseException:
         observer.notify(f"what was answered so far is kept in {directory.path}")
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt
 
@@ -97,12 +97,28 @@ class CausalModel(Model):
             details={**facts, **(details or {})},
             remark=remark,
         )
-
+        self._determined = {
+            "backend": backend,
+            "weights": self._identity.weights,
+            "template": self._identity.template,
+            "dtype": facts["dtype"],
+            "device": base.device.type,
+            "quantize": base.quantize,
+            "truncate": truncate,
+            "context": self._limit,
+            "ends": sorted(self._end_ids),
+            "versions": {"engine": inference.VERSION, **_versions()},
+        }
         self._tell_what_is_odd()
 
     @property
     def identity(self) -> ModelIdentity:
         return self._identity
+
+    @property
+    def determined_by(self) -> Mapping[str, Any]:
+        """Not counted: how many rows are computed at a time, which changes no more than the rounding."""
+        return self._determined
 
     def render(self, messages: Sequence[Message]) -> str:
         """The messages through the tokenizer's chat template; without one, their contents joined by blank lines.
@@ -300,6 +316,12 @@ class CausalModel(Model):
         if pad is None:
             pad = self._tokenizer.eos_token_id
         return 0 if pad is None else int(pad)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "transformers", "tokenizers", "peft")}
 
 
 def _context_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from lm_eval.api.model import LM
 
 __all__ = ["LmEvalModel"]
+
+HASHED = ("pretrained", "peft", "delta")
+"""Arguments that are folders whose weights are hashed, where there is a hash."""
+PACKAGES = ("lm_eval", "torch", "transformers", "vllm", "sglang", "litellm")
+"""What may compute the answers."""
 
 
 class LmEvalModel(Model):
@@ -42,6 +49,28 @@ class LmEvalModel(Model):
     def identity(self) -> ModelIdentity:
         """lm-eval's name and arguments, and the weights where they are local."""
         return self._identity
+
+    @property
+    def determined_by(self) -> Mapping[str, Any] | None:
+        """None where lm-eval loads weights that nobody hashed, e.g. those of a hub id."""
+        known = self._identity
+        if known.weights is None and known.served is None:
+            return None
+        return {
+            "backend": known.backend,
+            "weights": known.weights,
+            "template": known.template,
+            "served": known.served,
+            "model": known.details.get("model"),
+            "args": known.details.get("args") if known.weights is None else self._settings(),
+            "device": str(getattr(self._lm, "device", None) or "").partition(":")[0],
+            "dtype": str(getattr(getattr(self._lm, "model", None), "dtype", "")),
+            "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        }
+
+    def repeatable(self, decoding: Decoding) -> bool:
+        """Only greedy: what is drawn depends on which prompts are computed together, and APIs are sent no seed."""
+        return decoding.temperature == 0
 
     def render(self, messages: Sequence[Message]) -> str:
         """What lm-eval's model makes of the conversation; plain text for a model without a chat format."""
@@ -96,6 +125,11 @@ class LmEvalModel(Model):
         if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def _settings(self) -> str:
+        """The arguments without the folders, whose contents are hashed: weights may lie elsewhere and be the same."""
+        arguments = json.loads(self._identity.details.get("args", "{}"))
+        return json.dumps({key: value for key, value in arguments.items() if key not in HASHED}, sort_keys=True)
+
     def _open(self) -> LM:
         if self._lm is None:
             raise ModelError(f"lm-eval's {self._name!r} is closed")
@@ -132,6 +166,13 @@ class LmEvalModel(Model):
             # Some of lm-eval's API models log an error and return what they have.
             raise ModelError(f"lm-eval's {self._name!r} answered {len(results)} of {len(requests)} requests")
         return list(results)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _request(kind: Any, prompt: Prompt, arguments: tuple[Any, ...]) -> Instance:

@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     metavar="N",
     help="Rows of a model that may end without an answer; with one more it stops.  [default: 10]",
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where answers are kept and found again.  [default: the user's cache folder]",
+)
+@click.option("--no-cache", is_flag=True, help="Take no answers from the cache, and keep none there.")
 @click.option("--with-reported", "reported", is_flag=True, help="Put what others published under the tables.")
 @click.option("--format", "table_format", type=click.Choice(FORMATS), default="github", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -59,6 +66,8 @@ def command(
     dry_run: bool,
     budget: float | None,
     max_errors: int | None,
+    cache: Path | None,
+    no_cache: bool,
     reported: bool,
     table_format: str,
     as_json: bool,
@@ -86,6 +95,8 @@ def command(
     from entailbench.run_directory import to_json
     from entailbench.runner import DEFAULT_TASK, RunConfig, costs, run
 
+    if cache and no_cache:
+        raise click.UsageError("--cache and --no-cache contradict each other.")
     registry = registry_of(plugins, config)
     defaults = registry.config.run
     here = Path.cwd()
@@ -101,6 +112,8 @@ def command(
         allow_leak=allow_leak,
         perturb=perturb,
         budget=budget if budget is not None else defaults.budget,
+        cache=not no_cache,
+        cache_dir=here / cache if cache else None,
         max_errors=next(value for value in (max_errors, defaults.max_errors, MAX_ERRORS) if value is not None),
     )
     if dry_run:
