@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from entailbench.outcomes import prediction, what_it_took
 from entailbench.reading_ahead import ReadingAhead
 from entailbench.records import Answer, CandidateScores, Prompt
 from entailbench.remembering import RememberingModel
+from entailbench.results import read_model_answers
+from entailbench.resuming import Progress, check_same_model
 from entailbench.robustness import PerturbedTask
 from entailbench.run_directory import PredictionsFile, RunDirectory
 from entailbench.run_plan import Observer, Plan
@@ -37,6 +40,12 @@ class Session:
     observer: Observer
     cache: AnswerCache | None = None
     """Where answers are looked up and kept; None does neither."""
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    """By model, what an earlier session of the run has done."""
+
+    def before(self, model: ResolvedModel) -> Progress:
+        """What an earlier session has done of a model; nothing where there was none."""
+        return self.progress.get(model.spec.name, Progress())
 
 
 def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
@@ -46,9 +55,10 @@ def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
     finished and kept, nothing new is begun, and then its error is raised.
     """
     plan, observer = session.plan, session.observer
-    remote = [one for one in plan.models if one.backend.remote] if len(plan.models) > 1 else []
-    here = [one for one in plan.models if one not in remote]
-    answered: dict[str, dict[str, ModelAnswers]] = {}
+    finished = [one for one in plan.models if session.before(one).finished]
+    answered = {one.spec.name: _read_back(one, session) for one in finished}
+    remote = [one for one in plan.models if one.backend.remote and one not in finished] if len(plan.models) > 1 else []
+    here = [one for one in plan.models if one not in (*remote, *finished)]
     failures: list[EntailbenchError] = []
     opened: list[_Opened] = []
     with Elsewhere(observer.notify) as elsewhere, ReadingAhead(observer.notify) as ahead:
@@ -102,15 +112,49 @@ class _Opened:
 
 def _opened(resolved: ResolvedModel, session: Session) -> _Opened:
     lineage = resolved.backend.lineage(resolved.options, resolved.context)
-    session.observer.notify(f"opening {resolved.spec.name}")
+    name, before = resolved.spec.name, session.before(resolved)
+    session.observer.notify(f"opening {name}")
     model = resolved.open()
+    try:
+        check_same_model(name, model, before.described)
+    except BaseException:
+        model.close()
+        raise
+    for answered_by in before.answered_by:
+        model.recall(answered_by)
+    if before.described:
+        # lm-eval puts its files beside those of the earlier session; it is told every answer again.
+        shutil.rmtree(session.directory.path / "lm_eval" / name, ignore_errors=True)
     cache = session.cache if resolved.backend.caches else None
     if cache and model.determined_by is None:
         session.observer.notify(
-            f"{resolved.spec.name}: backend {resolved.backend.name!r} does not say what determines its answers, so "
+            f"{name}: backend {resolved.backend.name!r} does not say what determines its answers, so "
             "they are neither kept in the cache nor taken from it"
         )
-    return _Opened(resolved, RememberingModel(model, resolved.spec.name, cache), lineage)
+    remembering = RememberingModel(model, name, cache, before.answers, before.described.get("seconds"))
+    opened = _Opened(resolved, remembering, lineage)
+    try:
+        _describe(opened, session, ())
+    except BaseException:
+        model.close()
+        raise
+    return opened
+
+
+def _read_back(resolved: ResolvedModel, session: Session) -> dict[str, ModelAnswers]:
+    """The answers of a model that an earlier session has finished, by task."""
+    name, limit, perturbed = resolved.spec.name, session.limit, session.plan.perturbed
+    return {
+        task.name: read_model_answers(
+            session.directory.path,
+            task.name,
+            name,
+            session.before(resolved).described,
+            harness.rows_of(task, limit),
+            perturbed[task.name].rows if task.name in perturbed else (),
+        )
+        for task in session.plan.tasks
+    }
 
 
 def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> list[Path]:
@@ -162,7 +206,7 @@ def _listener(opened: _Opened, loaded: harness.LoadedTask, session: Session, *, 
                 loaded.split,
                 asked=model.asked(prompt.id),
                 cached=model.is_cached(prompt.id),
-                answered_by=model.answered_by,
+                answered_by=model.answered_by_of(prompt.id),
             )
             files[0].append(line)
         session.observer.advance(name)
@@ -198,6 +242,7 @@ def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
                 listener.on_end()
             evaluations[loaded.name] = evaluation
             directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluation.answers)
+            _describe(opened, session, evaluations)
         answers = [one for done in evaluations.values() for one in done.answers]
         cached = sum(model.cached(task) for task in evaluations)
         if took := what_it_took(name, answers, model.usage, cached):
@@ -220,29 +265,42 @@ def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
         _close(opened, session, evaluations)
 
 
-def _close(opened: _Opened, session: Session, evaluations: Mapping[str, harness.Evaluation]) -> None:
+def _close(opened: _Opened, session: Session, evaluations: Collection[str]) -> None:
     """Writes down what a model was, and closes it."""
-    resolved, model, plan = opened.resolved, opened.model, session.plan
-    name = resolved.spec.name
     if opened.asked:
         opened.asked.close()
     try:
-        described = {
-            "name": name,
-            "identity": model.identity,
-            "options": repr(resolved.options),  # a backend's repr hides what is secret
-            "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
-            "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
-            "source": resolved.spec.source,
-            "seconds": {task: model.seconds(task) for task in evaluations},
-            "cached": {task: model.cached(task) for task in evaluations},
-            "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
-            "lineage": opened.lineage,
-            "usage": model.usage,
-        }
-        session.directory.write(f"models/{name}.json", described)
+        _describe(opened, session, evaluations)
     finally:
-        model.close()
+        opened.model.close()
+
+
+def _describe(opened: _Opened, session: Session, done: Collection[str]) -> None:
+    """Writes ``models/NAME.json``: when a model is opened, after each task, and at its end.
+
+    Args:
+        opened: the model.
+        session: where to.
+        done: the tasks that it is through with.
+    """
+    resolved, model, plan = opened.resolved, opened.model, session.plan
+    name = resolved.spec.name
+    described = {
+        "name": name,
+        "identity": model.identity,
+        "determined_by": model.determined_by,
+        "options": repr(resolved.options),  # a backend's repr hides what is secret
+        "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
+        "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
+        "source": resolved.spec.source,
+        "seconds": {task: model.seconds(task) for task in done},
+        "cached": {task: model.cached(task) for task in done},
+        "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
+        "lineage": opened.lineage,
+        "usage": model.usage,
+        "finished": {task.name for task in plan.asked} <= set(done),
+    }
+    session.directory.write(f"models/{name}.json", described)
 
 
 def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:

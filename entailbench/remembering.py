@@ -11,7 +11,17 @@ from entailbench.answer_cache import AnswerCache
 from entailbench.answer_keys import model_key, question_key
 from entailbench.contracts import Model
 from entailbench.errors import ModelError
-from entailbench.records import OUTCOMES, Answer, CandidateScores, Decoding, Message, ModelIdentity, Prompt, Usage
+from entailbench.records import (
+    EMPTY,
+    OUTCOMES,
+    Answer,
+    CandidateScores,
+    Decoding,
+    Message,
+    ModelIdentity,
+    Prompt,
+    Usage,
+)
 
 __all__ = ["Earlier", "RememberingModel"]
 
@@ -37,10 +47,16 @@ class RememberingModel(Model):
         name: its registered name.
         cache: None keeps nothing and finds nothing.
         earlier: by the prompt's id, what this run has answered already.
+        earlier_seconds: by task, what the model took for those that an earlier session was through with.
     """
 
     def __init__(
-        self, model: Model, name: str, cache: AnswerCache | None = None, earlier: Mapping[str, Earlier] | None = None
+        self,
+        model: Model,
+        name: str,
+        cache: AnswerCache | None = None,
+        earlier: Mapping[str, Earlier] | None = None,
+        earlier_seconds: Mapping[str, float | None] | None = None,
     ) -> None:
         self.chat = model.chat
         self.answer_tokens = model.answer_tokens
@@ -48,8 +64,9 @@ class RememberingModel(Model):
         self._name = name
         self._cache = cache
         self._earlier = earlier or {}
+        self._earlier_seconds = earlier_seconds or {}
         self._asked: dict[str, str] = {}
-        self._cached: set[str] = set()
+        self._cached: dict[str, Mapping[str, str]] = {}
         self._seconds: dict[str, float] = {}
         self._spent = _sum([one.answer.usage for one in self._earlier.values() if isinstance(one.answer, Answer)])
 
@@ -89,6 +106,10 @@ class RememberingModel(Model):
         """Whether it came from the cache, in this session or an earlier one."""
         return prompt_id in self._cached
 
+    def answered_by_of(self, prompt_id: str) -> Mapping[str, str]:
+        """What came with the answer that was given last, or with one that came from the cache."""
+        return self._cached.get(prompt_id, self.answered_by)
+
     def asked(self, prompt_id: str) -> str:
         """The key of the question; known when it has been put."""
         return self._asked[prompt_id]
@@ -100,10 +121,12 @@ class RememberingModel(Model):
     def seconds(self, task: str) -> float | None:
         """What the model itself took for the questions of a task, by the clock; those that it was not asked take none.
 
-        None where it was asked some of them in an earlier session, or none at all: then nobody knows.
+        None where it was asked nothing, and where it was interrupted in between: then nobody knows.
         """
         before = any(_is_of(prompt_id, task) and not one.cached for prompt_id, one in self._earlier.items())
-        return None if before or task not in self._seconds else self._seconds[task]
+        if not before:
+            return self._seconds.get(task)
+        return None if task in self._seconds else self._earlier_seconds.get(task)
 
     # Asking
 
@@ -149,13 +172,13 @@ class RememberingModel(Model):
                     "begin a new run"
                 )
             if one.cached:
-                self._cached.add(prompt.id)
+                self._cached[prompt.id] = EMPTY
             yield one.answer
         cache = self._cache if repeatable else None
-        found = self._found(cache, rest, keys) if cache else {}
+        found, answered_by = self._found(cache, rest, keys) if cache else ({}, EMPTY)
         for prompt in rest:
             if prompt.id in found:
-                self._cached.add(prompt.id)
+                self._cached[prompt.id] = answered_by
                 yield found[prompt.id]
         rest = [prompt for prompt in rest if prompt.id not in found]
         if rest:
@@ -186,12 +209,15 @@ class RememberingModel(Model):
 
     # The cache
 
-    def _found(self, cache: AnswerCache, prompts: Sequence[Prompt], keys: Mapping[str, str]) -> dict[str, Answered]:
+    def _found(
+        self, cache: AnswerCache, prompts: Sequence[Prompt], keys: Mapping[str, str]
+    ) -> tuple[dict[str, Answered], Mapping[str, str]]:
+        """The answers that the cache has, by prompt, and what came with them."""
         determined_by = self.determined_by
         assert determined_by is not None
         answered_by = cache.last_answered_by(model_key(determined_by, {}))
         if answered_by is None:
-            return {}
+            return {}, EMPTY
         kept = cache.find(model_key(determined_by, answered_by), list(dict.fromkeys(keys[one.id] for one in prompts)))
         found = {}
         for prompt in prompts:
@@ -200,7 +226,7 @@ class RememberingModel(Model):
                 found[prompt.id] = answer
         if found:
             self._model.recall(answered_by)
-        return found
+        return found, answered_by
 
     def _keep(self, cache: AnswerCache, prompt: Prompt, key: str, answer: Answered) -> None:
         determined_by, answered_by = self.determined_by, self.answered_by
