@@ -50,7 +50,7 @@ class Progress:
     answered_by: tuple[Mapping[str, str], ...] = ()
     """What came with these answers, see ``Model.answered_by``."""
     torn: int = 0
-    """Lines that were not whole, or damaged; they are taken out of the file, and the rows asked again."""
+    """Lines that were not whole, damaged, or there twice; they are taken out of the file."""
     errors: int = 0
     """Rows that ended as errors; they are asked again, too."""
 
@@ -237,7 +237,9 @@ def progress_of(path: Path, name: str) -> Progress:
             torn += 1
         elif row.get("outcome") == "error":
             errors += 1
-        elif row["prompt_id"] not in answers:
+        elif row["prompt_id"] in answers:
+            torn += 1
+        else:
             answers[row["prompt_id"]] = Earlier(row["asked"], _answer(row), bool(row.get("cached")))
             kept.append(line.decode())
             if by := row.get("answered_by"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from entailbench import Decoding, Prompt
 from entailbench.findings import ModelResult
 from entailbench.plugins import create_plugin_manager
 from entailbench.registry import load_registry
+from entailbench.report.text import save
+from entailbench.resuming import recorded_config
 from entailbench.runner import Outcome, RunConfig, run
 from entailbench_adapters.causal_lm import CausalModel
 from test_run import Quiet
@@ -40,6 +43,27 @@ def asked(patch: pytest.MonkeyPatch) -> Iterator[Asked]:
         inner.setattr(CausalModel, "generate", heard)
         inner.setattr(CausalModel, "score", heard_score)
         yield found
+
+
+@contextmanager
+def interrupted(patch: pytest.MonkeyPatch, after: int) -> Iterator[None]:
+    """Ctrl-C when models of ``hf`` have given so many answers."""
+    generate, left = CausalModel.generate, [after]
+
+    def broken_off(self: CausalModel, prompts: Sequence[Prompt], decoding: Decoding) -> Any:
+        for answer in generate(self, prompts, decoding):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            yield answer
+
+    with patch.context() as inner:
+        inner.setattr(CausalModel, "generate", broken_off)
+        try:
+            yield
+        except KeyboardInterrupt:
+            return
+        pytest.fail("it was not interrupted")
 
 
 def few_rows(folder: Path) -> Path:
@@ -77,10 +101,19 @@ class Runs:
         return [line for line in self.messages if "the cache /" in line]
 
     def __call__(self, *models: str, **config: Any) -> Outcome:
+        return self._run(RunConfig(**{"models": models, "limit": 6, **config}))
+
+    def resume(self, name: str, **changes: Any) -> Outcome:
+        """Goes on with the run in that folder of the workspace."""
+        return self._run(replace(recorded_config(self.workspace / name), **changes), resume=True)
+
+    def _run(self, config: RunConfig, *, resume: bool = False) -> Outcome:
         registry = load_registry(create_plugin_manager(environment={}), workspace=self.workspace, home=self.home)
         observer = Quiet()
         self.messages = observer.messages
-        return run(RunConfig(**{"models": models, "limit": 6, **config}), registry, observer)
+        outcome = run(config, registry, observer, resume=resume)
+        save(outcome.report, outcome.tasks)
+        return outcome
 
 
 def texts(outcome: Outcome, model: int = 0) -> list[str]:
