@@ -194,18 +194,12 @@ class AnswerCache:
         """Whether what cannot be written can at least be read."""
         if not self.path.is_file() or _is_damage(error):
             return False
-        for how in ("mode=ro", "immutable=1"):  # the second where not even the lock file can be made; see checksums
-            try:
-                connection = sqlite3.connect(
-                    f"{self.path.absolute().as_uri()}?{how}", uri=True, check_same_thread=False, isolation_level=None
-                )
-                connection.execute("SELECT count(*) FROM models").fetchone()
-            except sqlite3.Error:
-                continue
-            self._connection = connection
-            self._stop_writing(error)
-            return True
-        return False
+        try:
+            self._connection = _open_to_read(self.path)
+        except sqlite3.Error:
+            return False
+        self._stop_writing(error)
+        return True
 
     def _stop_writing(self, error: Exception) -> None:
         if _is_damage(error):
@@ -237,7 +231,7 @@ def cache_info(folder: Path) -> CacheInfo | None:
     if not path.is_file():
         return None
     try:
-        connection = _open(path, for_reading=True)
+        connection = _open_to_read(path)
         try:
             counts = dict(connection.execute("SELECT model, count(*) FROM answers GROUP BY model").fetchall())
             models = connection.execute("SELECT model, name, determined_by, answered_by FROM models ORDER BY since")
@@ -263,7 +257,7 @@ def verify_cache(folder: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"there is no cache {path}: the first run that answers something makes it")
     try:
-        connection = _open(path, for_reading=True)
+        connection = _open_to_read(path)
         try:
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)").fetchall()]
             problems = [f"{path}: {line}" for line in found if line != "ok"]
@@ -311,35 +305,62 @@ def clear_cache(folder: Path) -> int:
     return 0
 
 
-def _open(path: Path, *, for_reading: bool = False) -> sqlite3.Connection:
-    """Opens the file, and unless it is only to be read, makes what it lacks.
+def _open(path: Path) -> sqlite3.Connection:
+    """Opens the file to read and write, and makes what it lacks.
 
     Raises:
-        sqlite3.Error: it is no cache, a newer version's, or cannot be opened.
+        sqlite3.Error: it is no cache, a newer version's, or cannot be written.
     """
-    if for_reading:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    else:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     try:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > VERSION:
-            raise sqlite3.NotSupportedError("it is of a newer entailbench")
-        if not for_reading:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # What is written survives the end of the process; after a power cut the newest may be missing.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if version < VERSION:
-                connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-            else:
-                # Whether it can be written is to be known before the first answer.
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
+        version = _version(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # What is written survives the end of the process; after a power cut the newest may be missing.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if version < VERSION:
+            connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        else:
+            # Whether it can be written is to be known before the first answer.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Opens a file that is there, also where nothing can be written.
+
+    Raises:
+        sqlite3.Error: it is no cache, or a newer version's.
+    """
+    uri = path.absolute().as_uri()
+    try:
+        return _read_only(f"{uri}?mode=ro")
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        # Where not even the file can be made that readers agree by. Somebody else may write all the same: checksums.
+        return _read_only(f"{uri}?immutable=1")
+
+
+def _read_only(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    try:
+        _version(connection)
+        connection.execute("SELECT count(*) FROM models").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise sqlite3.NotSupportedError("it is of a newer entailbench")
+    return version
 
 
 def _parts(path: Path) -> list[Path]:

@@ -99,6 +99,9 @@ class Forks:
         with self._lock:
             self._count += 1
             out, err = (folder / f".{self._count}.{name}" for name in ("stdout", "stderr"))
+            # Here, since a process may be killed before it could make them.
+            out.touch()
+            err.touch()
             request = {
                 "arguments": list(arguments),
                 "folder": str(folder),

@@ -273,7 +273,7 @@ def test_the_command_line(cli: Cli, runs: Runs, tiny_llama: Path, home: Path) ->
     assert "there is no cache" in cli("cache", "verify").stderr
     runs("tiny")
     info = cli("cache", "info")
-    assert f"{home / FILE}: 6 answers of 1 models" in info.stdout
+    assert f"{home / FILE}: 6 answers of 1 model," in info.stdout
     assert "  6 of tiny: backend hf, dtype float32, device cpu, weights sha256:" in info.stdout
     assert json.loads(cli("cache", "info", "--json").stdout)["models"][0]["answers"] == 6
     assert cli("cache", "verify").stdout == f"{home / FILE}: 6 answers, all as they were written\n"

@@ -7,8 +7,11 @@ on purpose: a prompt too long for the model is an error instead of being cut, a 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt
@@ -107,7 +110,7 @@ class CausalModel(Model):
             "truncate": truncate,
             "context": self._limit,
             "ends": sorted(self._end_ids),
-            "versions": {"engine": inference.VERSION, **_versions()},
+            "versions": _versions(),
         }
         self._tell_what_is_odd()
 
@@ -318,10 +321,18 @@ class CausalModel(Model):
         return 0 if pad is None else int(pad)
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
+    """Of all code that takes part in an answer; of our own its text, since a checkout changes without a new version."""
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("torch", "transformers", "tokenizers", "peft")}
+    folder = Path(__file__).parent
+    own = [folder / name for name in ("causal_lm.py", "shared_base.py", "hf_weights.py")]
+    digest = hashlib.sha256()
+    for path in (*own, *sorted((folder / "inference").glob("*.py"))):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    packages = {name: version(name) for name in ("torch", "transformers", "tokenizers", "peft")}
+    return {"engine": f"{inference.VERSION} {digest.hexdigest()[:16]}", **packages}
 
 
 def _context_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

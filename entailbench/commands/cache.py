@@ -18,7 +18,7 @@ SHOWN = ("backend", "model", "endpoint", "dtype", "device", "quantize")
 
 @click.group("cache")
 def command() -> None:
-    """The cache of answers: what a model has answered once it is not asked again.
+    """The cache of answers: what was answered once is not asked again.
 
     An answer is found again only for the same weights (or the same server), prompt and decoding. Several runs may use
     one cache at a time.
@@ -29,7 +29,7 @@ def command() -> None:
 @folder_option
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def info(folder: Path, as_json: bool) -> None:
-    """Say where it is, how large, and how many answers of which models it has."""
+    """Say how large it is, and what it holds."""
     from entailbench.answer_cache import FILE, cache_info
     from entailbench.run_directory import to_json
 
@@ -41,7 +41,7 @@ def info(folder: Path, as_json: bool) -> None:
     if found is None:
         click.echo(f"{folder / FILE}: nothing is cached")
         return
-    click.echo(f"{found.path}: {found.answers:,} answers of {len(found.models):,} models, {found.bytes / 1e6:,.1f} MB")
+    click.echo(f"{found.path}: {found.answers:,} answers of {_models(len(found.models))}, {found.bytes / 1e6:,.1f} MB")
     for model in found.models:
         click.echo(f"  {model.answers:,} of {model.name}: {_told(model)}")
 
@@ -50,7 +50,7 @@ def info(folder: Path, as_json: bool) -> None:
 @folder_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(folder: Path, yes: bool) -> None:
-    """Forget all answers; also makes a damaged cache whole again."""
+    """Forget all answers, those of a damaged cache too."""
     from entailbench.answer_cache import FILE, clear_cache
 
     if not (folder / FILE).is_file():
@@ -64,7 +64,7 @@ def clear(folder: Path, yes: bool) -> None:
 @command.command("verify")
 @folder_option
 def verify(folder: Path) -> None:
-    """Read everything and check it; exit code 1 where something is damaged."""
+    """Check all of it; exit code 1 for damage."""
     from entailbench.answer_cache import FILE, cache_info, verify_cache
 
     problems = verify_cache(folder)
@@ -75,6 +75,10 @@ def verify(folder: Path) -> None:
         raise click.exceptions.Exit(1)
     found = cache_info(folder)
     click.echo(f"{folder / FILE}: {found.answers if found else 0:,} answers, all as they were written")
+
+
+def _models(count: int) -> str:
+    return f"{count:,} model{'' if count == 1 else 's'}"
 
 
 def _told(model: CachedModel) -> str:
