@@ -222,7 +222,7 @@ def _listener(opened: _Opened, loaded: harness.LoadedTask, session: Session, *, 
 def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
     """Runs an open model over all tasks and closes it; returns its answers by task."""
     name, model, plan, directory = opened.resolved.spec.name, opened.model, session.plan, session.directory
-    evaluations: dict[str, harness.Evaluation] = {}
+    judged: dict[str, tuple[Judged, ...]] = {}
     try:
         for loaded in plan.asked:
             listener = _listener(opened, loaded, session, behind=not opened.resolved.backend.remote)
@@ -230,7 +230,7 @@ def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
                 # Who asked it has heard everything already.
                 listener = Listener(lambda rows: None, lambda prompt, answer: None, lambda: None)
             try:
-                evaluation = harness.evaluate(
+                answers = harness.evaluate(
                     *(opened.asked or model, name, loaded),
                     limit=session.limit if loaded in plan.tasks else None,
                     on_start=listener.on_start,
@@ -240,37 +240,38 @@ def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
                 )
             finally:
                 listener.on_end()
-            evaluations[loaded.name] = evaluation
-            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluation.answers)
-            _describe(opened, session, evaluations)
-        answers = [one for done in evaluations.values() for one in done.answers]
-        cached = sum(model.cached(task) for task in evaluations)
-        if took := what_it_took(name, answers, model.usage, cached):
+            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", answers)
+            # Only now: what could not be written is not done.
+            judged[loaded.name] = answers
+            _describe(opened, session, judged)
+        everything = [one for answers in judged.values() for one in answers]
+        cached = sum(model.cached(task) for task in judged)
+        if took := what_it_took(name, everything, model.usage, cached):
             session.observer.notify(took)
         return {
             task.name: ModelAnswers(
                 name=name,
-                answers=evaluations[task.name].answers,
+                answers=judged[task.name],
                 identity=model.identity,
                 seconds=model.seconds(task.name),
                 cached=model.cached(task.name),
                 leaked=plan.leaks.rows(name, task.name),
                 lineage=opened.lineage,
                 usage=model.usage,
-                perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
+                perturbed=_perturbed_answers(plan.perturbed.get(task.name), judged),
             )
             for task in plan.tasks
         }
     finally:
-        _close(opened, session, evaluations)
+        _close(opened, session, judged)
 
 
-def _close(opened: _Opened, session: Session, evaluations: Collection[str]) -> None:
+def _close(opened: _Opened, session: Session, done: Collection[str]) -> None:
     """Writes down what a model was, and closes it."""
     if opened.asked:
         opened.asked.close()
     try:
-        _describe(opened, session, evaluations)
+        _describe(opened, session, done)
     finally:
         opened.model.close()
 
@@ -293,7 +294,8 @@ def _describe(opened: _Opened, session: Session, done: Collection[str]) -> None:
         "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
         "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
         "source": resolved.spec.source,
-        "seconds": {task: model.seconds(task) for task in done},
+        # What an earlier session was through with it has written down; a kill of this one must not lose it.
+        "seconds": {**session.before(resolved).described.get("seconds", {}), **{t: model.seconds(t) for t in done}},
         "cached": {task: model.cached(task) for task in done},
         "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
         "lineage": opened.lineage,
@@ -303,8 +305,8 @@ def _describe(opened: _Opened, session: Session, done: Collection[str]) -> None:
     session.directory.write(f"models/{name}.json", described)
 
 
-def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:
-    return evaluations[twin.loaded.name].answers if twin and twin.loaded else ()
+def _perturbed_answers(twin: PerturbedTask | None, judged: Mapping[str, tuple[Judged, ...]]) -> tuple[Judged, ...]:
+    return judged[twin.loaded.name] if twin and twin.loaded else ()
 
 
 def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from entailbench.harness_questions import Question
 
 __all__ = [
-    "Evaluation",
     "LoadedTask",
     "SftRows",
     "TaskEntry",
@@ -50,16 +48,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What one model did on one task."""
-
-    answers: tuple[Judged, ...]
-    """In the order of the rows."""
-    seconds: float
-    """Wall time of answering."""
-
-
 def evaluate(
     model: Model,
     name: str,
@@ -70,7 +58,7 @@ def evaluate(
     on_answer: OnAnswer,
     out: Path,
     max_errors: int = 0,
-) -> Evaluation:
+) -> tuple[Judged, ...]:
     """Runs one model over one task through lm-eval and writes lm-eval's own result and sample files.
 
     Args:
@@ -82,6 +70,9 @@ def evaluate(
         on_answer: called for every answer as it comes.
         out: the files go to its folder ``name``.
         max_errors: how many rows may end as errors.
+
+    Returns:
+        The answers in the order of the rows.
 
     Raises:
         ModelError: the model stopped answering, or did not answer every prompt once.
@@ -113,7 +104,7 @@ def evaluate(
         tracker.save_results_samples(task_name=loaded.name, samples=rows[loaded.name])
     if not any((out / name).glob("results_*.json")) or not any((out / name).glob(f"samples_{loaded.name}_*.jsonl")):
         raise RunError(f"lm-eval could not write its results to {out}: is the disk full, or the folder read-only?")
-    return Evaluation(answers, wrapped.seconds)
+    return answers
 
 
 def questions(model: Model, name: str, loaded: LoadedTask, *, limit: int | None) -> tuple[Question, ...]:

@@ -116,7 +116,8 @@ class RememberingModel(Model):
 
     def cached(self, task: str) -> int:
         """How many answers to the questions of a task came from the cache."""
-        return sum(1 for prompt_id in self._cached if _is_of(prompt_id, task))
+        # A copy: another thread may be asking about the next task.
+        return sum(1 for prompt_id in list(self._cached) if _is_of(prompt_id, task))
 
     def seconds(self, task: str) -> float | None:
         """What the model itself took for the questions of a task, by the clock; those that it was not asked take none.

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cached_models import Runs, asked, few_rows, interrupted, result
-from entailbench import UsageError
+from entailbench import RunError, UsageError
 from entailbench.cli import cli
 from entailbench.errors import BudgetError
 from entailbench.plugins import create_plugin_manager
@@ -131,6 +131,22 @@ def test_an_answer_to_another_question_is_not_taken(runs: Runs, stopped: Callabl
     file.write_text(re.sub(r'"asked": "....', '"asked": "0000', file.read_text(), count=1))
     with pytest.raises(ModelError, match=r"question puzzte_generated/\d+ of 'tiny' is not the one"):
         runs.resume("out")
+
+
+def test_answers_that_could_not_be_judged_into_their_file_are_not_finished(
+    runs: Runs, stopped: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = stopped()
+    in_the_way = out / "judged/puzzte_generated/tiny.jsonl"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(RunError, match="cannot write"):
+        runs.resume("out")
+    assert not is_finished(out)
+    in_the_way.rmdir()
+    with asked(monkeypatch) as prompts:
+        runs.resume("out")
+    assert prompts == []
+    assert is_finished(out)
 
 
 class TestRefused:

@@ -44,6 +44,7 @@ class LmEvalModel(Model):
         self._secrets = tuple(secrets)
         self.chat = _takes_conversations(name, lm)
         self._identity = dataclasses.replace(identity, template=_template_hash(lm), served=_served(lm))
+        self._determined = _determined(self._identity, lm)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -53,20 +54,7 @@ class LmEvalModel(Model):
     @property
     def determined_by(self) -> Mapping[str, Any] | None:
         """None where lm-eval loads weights that nobody hashed, e.g. those of a hub id."""
-        known = self._identity
-        if known.weights is None and known.served is None:
-            return None
-        return {
-            "backend": known.backend,
-            "weights": known.weights,
-            "template": known.template,
-            "served": known.served,
-            "model": known.details.get("model"),
-            "args": known.details.get("args") if known.weights is None else self._settings(),
-            "device": str(getattr(self._lm, "device", None) or "").partition(":")[0],
-            "dtype": str(getattr(getattr(self._lm, "model", None), "dtype", "")),
-            "versions": {name: found for name in PACKAGES if (found := _version(name))},
-        }
+        return self._determined
 
     def repeatable(self, decoding: Decoding) -> bool:
         """Only greedy: what is drawn depends on which prompts are computed together, and APIs are sent no seed."""
@@ -125,11 +113,6 @@ class LmEvalModel(Model):
         if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _settings(self) -> str:
-        """The arguments without the folders, whose contents are hashed: weights may lie elsewhere and be the same."""
-        arguments = json.loads(self._identity.details.get("args", "{}"))
-        return json.dumps({key: value for key, value in arguments.items() if key not in HASHED}, sort_keys=True)
-
     def _open(self) -> LM:
         if self._lm is None:
             raise ModelError(f"lm-eval's {self._name!r} is closed")
@@ -166,6 +149,30 @@ class LmEvalModel(Model):
             # Some of lm-eval's API models log an error and return what they have.
             raise ModelError(f"lm-eval's {self._name!r} answered {len(results)} of {len(requests)} requests")
         return list(results)
+
+
+def _determined(known: ModelIdentity, lm: LM) -> dict[str, Any] | None:
+    if known.weights is None and known.served is None:
+        return None
+    arguments = json.loads(known.details.get("args", "{}"))
+    if known.weights is not None:
+        # The contents of these folders are hashed: the same weights may lie elsewhere.
+        arguments = {key: value for key, value in arguments.items() if key not in HASHED}
+    model = getattr(lm, "model", None)
+    # Unlike our backends, lm-eval lets a checkpoint's own generation settings (repetition penalty) take part.
+    generation = getattr(model, "generation_config", None)
+    return {
+        "backend": known.backend,
+        "weights": known.weights,
+        "template": known.template,
+        "served": known.served,
+        "model": known.details.get("model"),
+        "args": arguments,
+        "device": str(getattr(lm, "device", None) or "").partition(":")[0],
+        "dtype": str(getattr(model, "dtype", "")),
+        "generation": json.loads(generation.to_json_string()) if hasattr(generation, "to_json_string") else None,
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+    }
 
 
 def _version(package: str) -> str | None:
