@@ -18,6 +18,7 @@ from entailbench.analysis import analyse
 from entailbench.answer_cache import AnswerCache
 from entailbench.answered import ModelAnswers, Row, TaskAnswers
 from entailbench.answering import Session, answer_all
+from entailbench.config import CONFIG_NAME
 from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
@@ -102,7 +103,7 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
                 cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
                 answered = answer_all(Session(plan, config.limit, directory, observer, cache, progress))
         except BaseException:
-            command = f"entailbench run --resume {shown_path(directory.path)}"
+            command = _resume_command(directory.path, registry)
             observer.notify(f"what was answered so far is kept in {directory.path}; go on with it: {command}")
             raise
         finally:
@@ -136,7 +137,7 @@ def _directory(
         return directory
     unfinished = find_unfinished(chosen.parent if chosen else parent, described)
     if unfinished is not None:
-        command = f"entailbench run --resume {shown_path(unfinished)}"
+        command = _resume_command(unfinished, registry)
         sentence = f"{unfinished} is the same run and was not finished; to go on with it: {command}"
         if unfinished == chosen:
             raise UsageError(sentence)
@@ -300,8 +301,17 @@ def _output_problems(path: Path) -> list[str]:
     return []
 
 
-def shown_path(path: Path) -> str:
-    """As it can be typed into a shell here: relative to the current folder where it lies in it."""
+def _resume_command(path: Path, registry: Registry) -> str:
+    """What goes on with the run in ``path``, to be typed into a shell here."""
+    command = f"entailbench run --resume {_typed(path)}"
+    config = registry.config.path
+    if config is not None and config.absolute() != Path.cwd() / CONFIG_NAME:
+        command += f" --config {_typed(config.absolute())}"
+    return command
+
+
+def _typed(path: Path) -> str:
+    """Relative to the current folder where it lies in it."""
     try:
         return shlex.quote(str(path.relative_to(Path.cwd())))
     except ValueError:

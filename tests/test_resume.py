@@ -62,7 +62,8 @@ def test_only_what_is_missing_is_asked(
 ) -> None:
     out = stopped()
     assert runs.messages[-1] == (
-        f"what was answered so far is kept in {out}; go on with it: entailbench run --resume {out}"
+        f"what was answered so far is kept in {out}; go on with it: entailbench run --resume {out} "
+        f"--config {runs.workspace / 'entailbench.toml'}"
     )
     before = set(predictions(out))
     assert (len(before), is_finished(out)) == (4, False)
@@ -229,7 +230,7 @@ def test_a_plain_rerun_says_that_there_is_something_to_go_on_with(
 ) -> None:
     out = stopped(4, output=None)
     (first,) = (runs.workspace / "runs").iterdir()
-    command = f"entailbench run --resume {first}"
+    command = f"entailbench run --resume {first} --config {runs.workspace / 'entailbench.toml'}"
     assert not out.exists()
     config = {"limit": 10, "cache": False}
 
