@@ -124,7 +124,7 @@ class ModelAnswers:
     """None for a baseline."""
     seconds: float | None = None
     """Wall time of answering, without opening the model; None for a baseline, and where the model was asked nothing or
-    some of it in an earlier session of the run."""
+    some of it in an earlier start of the run."""
     leaked: int = 0
     """Rows whose puzzle the model was trained on; not 0 only where the user allowed it by name."""
     lineage: Mapping[str, Any] | None = None

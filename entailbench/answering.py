@@ -26,11 +26,11 @@ from entailbench.run_directory import PredictionsFile, RunDirectory
 from entailbench.run_plan import Observer, Plan
 from entailbench.writing_behind import WritingBehind
 
-__all__ = ["Session", "answer_all"]
+__all__ = ["Work", "answer_all"]
 
 
 @dataclass(frozen=True)
-class Session:
+class Work:
     """What answering needs to know."""
 
     plan: Plan
@@ -41,22 +41,22 @@ class Session:
     cache: AnswerCache | None = None
     """Where answers are looked up and kept; None does neither."""
     progress: Mapping[str, Progress] = field(default_factory=dict)
-    """By model, what an earlier session of the run has done."""
+    """By model, what an earlier start of the run has done."""
 
     def before(self, model: ResolvedModel) -> Progress:
-        """What an earlier session has done of a model; nothing where there was none."""
+        """What an earlier start has done of a model; nothing where there was none."""
         return self.progress.get(model.spec.name, Progress())
 
 
-def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
+def answer_all(work: Work) -> list[dict[str, ModelAnswers]]:
     """The answers of all models by task, in the order of the models.
 
     Models that compute elsewhere are asked while the others take their turns here. When one fails, what has begun is
     finished and kept, nothing new is begun, and then its error is raised.
     """
-    plan, observer = session.plan, session.observer
-    finished = [one for one in plan.models if session.before(one).finished]
-    answered = {one.spec.name: _read_back(one, session) for one in finished}
+    plan, observer = work.plan, work.observer
+    finished = [one for one in plan.models if work.before(one).finished]
+    answered = {one.spec.name: _read_back(one, work) for one in finished}
     remote = [one for one in plan.models if one.backend.remote and one not in finished] if len(plan.models) > 1 else []
     here = [one for one in plan.models if one not in (*remote, *finished)]
     failures: list[EntailbenchError] = []
@@ -64,7 +64,7 @@ def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
     with Elsewhere(observer.notify) as elsewhere, ReadingAhead(observer.notify) as ahead:
         try:
             for resolved in remote:
-                opened.append(_ask(resolved, session, elsewhere))
+                opened.append(_ask(resolved, work, elsewhere))
             for index, resolved in enumerate(here):
                 if elsewhere.failed.is_set():
                     break
@@ -73,10 +73,10 @@ def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
                     if index == 0:
                         # Opening the first one imports for seconds before it reads.
                         ahead.begin(name, _unread_files(resolved, ()))
-                    model = _opened(resolved, session)
+                    model = _opened(resolved, work)
                     if later:
                         ahead.begin(later[0].spec.name, _unread_files(later[0], here[: index + 1]))
-                    answered[name] = _answer(model, session)
+                    answered[name] = _answer(model, work)
                 except EntailbenchError as error:
                     failures.append(error)
                     if remote:
@@ -86,14 +86,14 @@ def answer_all(session: Session) -> list[dict[str, ModelAnswers]]:
             while opened:
                 model = opened.pop(0)
                 try:
-                    answered[model.resolved.spec.name] = _answer(model, session)
+                    answered[model.resolved.spec.name] = _answer(model, work)
                 except EntailbenchError as error:
                     failures.append(error)
         finally:
             if opened:
                 elsewhere.stop()
             for model in opened:
-                _close(model, session, {})
+                _close(model, work, {})
     if failures:
         raise failures[0]
     return [answered[resolved.spec.name] for resolved in plan.models]
@@ -110,10 +110,10 @@ class _Opened:
     """Where it computes elsewhere and is being asked."""
 
 
-def _opened(resolved: ResolvedModel, session: Session) -> _Opened:
+def _opened(resolved: ResolvedModel, work: Work) -> _Opened:
     lineage = resolved.backend.lineage(resolved.options, resolved.context)
-    name, before = resolved.spec.name, session.before(resolved)
-    session.observer.notify(f"opening {name}")
+    name, before = resolved.spec.name, work.before(resolved)
+    work.observer.notify(f"opening {name}")
     model = resolved.open()
     try:
         check_same_model(name, model, before.described)
@@ -123,37 +123,37 @@ def _opened(resolved: ResolvedModel, session: Session) -> _Opened:
     for answered_by in before.answered_by:
         model.recall(answered_by)
     if before.described:
-        # lm-eval puts its files beside those of the earlier session; it is told every answer again.
-        shutil.rmtree(session.directory.path / "lm_eval" / name, ignore_errors=True)
-    cache = session.cache if resolved.backend.caches else None
+        # lm-eval puts its files beside those of the earlier start; it is told every answer again.
+        shutil.rmtree(work.directory.path / "lm_eval" / name, ignore_errors=True)
+    cache = work.cache if resolved.backend.caches else None
     if cache and model.determined_by is None:
-        session.observer.notify(
+        work.observer.notify(
             f"{name}: backend {resolved.backend.name!r} does not say what determines its answers, so "
             "they are neither kept in the cache nor taken from it"
         )
     remembering = RememberingModel(model, name, cache, before.answers, before.described.get("seconds"))
     opened = _Opened(resolved, remembering, lineage)
     try:
-        _describe(opened, session, ())
+        _describe(opened, work, ())
     except BaseException:
         model.close()
         raise
     return opened
 
 
-def _read_back(resolved: ResolvedModel, session: Session) -> dict[str, ModelAnswers]:
-    """The answers of a model that an earlier session has finished, by task."""
-    name, limit, perturbed = resolved.spec.name, session.limit, session.plan.perturbed
+def _read_back(resolved: ResolvedModel, work: Work) -> dict[str, ModelAnswers]:
+    """The answers of a model that an earlier start has finished, by task."""
+    name, limit, perturbed = resolved.spec.name, work.limit, work.plan.perturbed
     return {
         task.name: read_model_answers(
-            session.directory.path,
+            work.directory.path,
             task.name,
             name,
-            session.before(resolved).described,
+            work.before(resolved).described,
             harness.rows_of(task, limit),
             perturbed[task.name].rows if task.name in perturbed else (),
         )
-        for task in session.plan.tasks
+        for task in work.plan.tasks
     }
 
 
@@ -163,30 +163,30 @@ def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> 
     return [path for path in resolved.backend.weight_files(resolved.options, resolved.context) if path not in read]
 
 
-def _ask(resolved: ResolvedModel, session: Session, elsewhere: Elsewhere) -> _Opened:
+def _ask(resolved: ResolvedModel, work: Work, elsewhere: Elsewhere) -> _Opened:
     """Opens a model that computes elsewhere, and begins to ask it about all tasks."""
-    one, name, plan = _opened(resolved, session), resolved.spec.name, session.plan
+    one, name, plan = _opened(resolved, work), resolved.spec.name, work.plan
     try:
         tasks = {
             loaded.name: (
-                harness.questions(one.model, name, loaded, limit=session.limit if loaded in plan.tasks else None),
-                _listener(one, loaded, session, behind=False),
+                harness.questions(one.model, name, loaded, limit=work.limit if loaded in plan.tasks else None),
+                _listener(one, loaded, work, behind=False),
             )
             for loaded in plan.asked
         }
     except BaseException:
-        _close(one, session, {})
+        _close(one, work, {})
         raise
     return replace(one, asked=elsewhere.ask(name, one.model, tasks))
 
 
-def _listener(opened: _Opened, loaded: harness.LoadedTask, session: Session, *, behind: bool) -> Listener:
+def _listener(opened: _Opened, loaded: harness.LoadedTask, work: Work, *, behind: bool) -> Listener:
     """Writes a model's answers to one task as they come, and shows how far it is.
 
     Args:
         opened: the model.
         loaded: the task.
-        session: where to, and who is told.
+        work: where to, and who is told.
         behind: whether they are written by a thread of its own, for a model whose computing no disk is to hold up.
     """
     name, model = opened.resolved.spec.name, opened.model
@@ -194,9 +194,9 @@ def _listener(opened: _Opened, loaded: harness.LoadedTask, session: Session, *, 
 
     def on_start(rows: int) -> None:
         if not files:
-            lines = session.directory.predictions(name)
+            lines = work.directory.predictions(name)
             files.append(WritingBehind(lines) if behind else lines)
-        session.observer.start(name, loaded.name, rows)
+        work.observer.start(name, loaded.name, rows)
 
     def on_answer(prompt: Prompt, answer: Answer | CandidateScores) -> None:
         if not model.is_earlier(prompt.id):
@@ -209,30 +209,30 @@ def _listener(opened: _Opened, loaded: harness.LoadedTask, session: Session, *, 
                 answered_by=model.answered_by_of(prompt.id),
             )
             files[0].append(line)
-        session.observer.advance(name)
+        work.observer.advance(name)
 
     def on_end() -> None:
-        session.observer.finish(name)
+        work.observer.finish(name)
         for file in files:
             file.close()
 
     return Listener(on_start, on_answer, on_end)
 
 
-def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
+def _answer(opened: _Opened, work: Work) -> dict[str, ModelAnswers]:
     """Runs an open model over all tasks and closes it; returns its answers by task."""
-    name, model, plan, directory = opened.resolved.spec.name, opened.model, session.plan, session.directory
+    name, model, plan, directory = opened.resolved.spec.name, opened.model, work.plan, work.directory
     judged: dict[str, tuple[Judged, ...]] = {}
     try:
         for loaded in plan.asked:
-            listener = _listener(opened, loaded, session, behind=not opened.resolved.backend.remote)
+            listener = _listener(opened, loaded, work, behind=not opened.resolved.backend.remote)
             if opened.asked:
                 # Who asked it has heard everything already.
                 listener = Listener(lambda rows: None, lambda prompt, answer: None, lambda: None)
             try:
                 answers = harness.evaluate(
                     *(opened.asked or model, name, loaded),
-                    limit=session.limit if loaded in plan.tasks else None,
+                    limit=work.limit if loaded in plan.tasks else None,
                     on_start=listener.on_start,
                     on_answer=listener.on_answer,
                     out=directory.path / "lm_eval",
@@ -243,11 +243,11 @@ def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
             directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", answers)
             # Only now: what could not be written is not done.
             judged[loaded.name] = answers
-            _describe(opened, session, judged)
+            _describe(opened, work, judged)
         everything = [one for answers in judged.values() for one in answers]
         cached = sum(model.cached(task) for task in judged)
         if took := what_it_took(name, everything, model.usage, cached):
-            session.observer.notify(took)
+            work.observer.notify(took)
         return {
             task.name: ModelAnswers(
                 name=name,
@@ -263,28 +263,28 @@ def _answer(opened: _Opened, session: Session) -> dict[str, ModelAnswers]:
             for task in plan.tasks
         }
     finally:
-        _close(opened, session, judged)
+        _close(opened, work, judged)
 
 
-def _close(opened: _Opened, session: Session, done: Collection[str]) -> None:
+def _close(opened: _Opened, work: Work, done: Collection[str]) -> None:
     """Writes down what a model was, and closes it."""
     if opened.asked:
         opened.asked.close()
     try:
-        _describe(opened, session, done)
+        _describe(opened, work, done)
     finally:
         opened.model.close()
 
 
-def _describe(opened: _Opened, session: Session, done: Collection[str]) -> None:
+def _describe(opened: _Opened, work: Work, done: Collection[str]) -> None:
     """Writes ``models/NAME.json``: when a model is opened, after each task, and at its end.
 
     Args:
         opened: the model.
-        session: where to.
+        work: where to.
         done: the tasks that it is through with.
     """
-    resolved, model, plan = opened.resolved, opened.model, session.plan
+    resolved, model, plan = opened.resolved, opened.model, work.plan
     name = resolved.spec.name
     described = {
         "name": name,
@@ -294,15 +294,15 @@ def _describe(opened: _Opened, session: Session, done: Collection[str]) -> None:
         "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
         "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
         "source": resolved.spec.source,
-        # What an earlier session was through with it has written down; a kill of this one must not lose it.
-        "seconds": {**session.before(resolved).described.get("seconds", {}), **{t: model.seconds(t) for t in done}},
+        # What an earlier start was through with it has written down; a kill of this one must not lose it.
+        "seconds": {**work.before(resolved).described.get("seconds", {}), **{t: model.seconds(t) for t in done}},
         "cached": {task: model.cached(task) for task in done},
         "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
         "lineage": opened.lineage,
         "usage": model.usage,
         "finished": {task.name for task in plan.asked} <= set(done),
     }
-    session.directory.write(f"models/{name}.json", described)
+    work.directory.write(f"models/{name}.json", described)
 
 
 def _perturbed_answers(twin: PerturbedTask | None, judged: Mapping[str, tuple[Judged, ...]]) -> tuple[Judged, ...]:

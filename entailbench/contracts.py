@@ -140,7 +140,7 @@ class Model(ABC):
         return EMPTY
 
     def recall(self, answered_by: Mapping[str, str]) -> None:  # noqa: B027 - optional: local models have no use for it
-        """Is told what came with an answer of an earlier session or of the cache, so that ``identity`` names it too."""
+        """Is told what came with an answer of an earlier start or of the cache, so that ``identity`` names it too."""
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt text that the model really sees for ``messages``; by default JSON, as chat APIs take it."""

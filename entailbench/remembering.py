@@ -30,7 +30,7 @@ Answered = Answer | CandidateScores
 
 @dataclass(frozen=True)
 class Earlier:
-    """An answer that an earlier session of the same run wrote down."""
+    """An answer that an earlier start of the same run wrote down."""
 
     asked: str
     """The key of the question, see ``answer_keys.question_key``."""
@@ -47,7 +47,7 @@ class RememberingModel(Model):
         name: its registered name.
         cache: None keeps nothing and finds nothing.
         earlier: by the prompt's id, what this run has answered already.
-        earlier_seconds: by task, what the model took for those that an earlier session was through with.
+        earlier_seconds: by task, what the model took for those that an earlier start was through with.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class RememberingModel(Model):
 
     @property
     def usage(self) -> Usage | None:
-        """With what earlier sessions of this run took; answers of the cache take nothing."""
+        """With what earlier starts of this run took; answers of the cache take nothing."""
         return _sum([self._spent, self._model.usage])
 
     def render(self, messages: Sequence[Message]) -> str:
@@ -99,11 +99,11 @@ class RememberingModel(Model):
     # What the run wants to know of an answer
 
     def is_earlier(self, prompt_id: str) -> bool:
-        """Whether an earlier session wrote it down already."""
+        """Whether an earlier start wrote it down already."""
         return prompt_id in self._earlier
 
     def is_cached(self, prompt_id: str) -> bool:
-        """Whether it came from the cache, in this session or an earlier one."""
+        """Whether it came from the cache, now or before the run was interrupted."""
         return prompt_id in self._cached
 
     def answered_by_of(self, prompt_id: str) -> Mapping[str, str]:

@@ -125,7 +125,7 @@ def check_same_plan(path: Path, now: Mapping[str, Any]) -> None:
 
 
 def check_same_model(name: str, model: Model, described: Mapping[str, Any]) -> None:
-    """Compares an open model with what an earlier session of the run wrote about it.
+    """Compares an open model with what an earlier start of the run wrote about it.
 
     Raises:
         UsageError: it is another one; names what is different.

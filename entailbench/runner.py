@@ -17,7 +17,7 @@ from entailbench import harness
 from entailbench.analysis import analyse
 from entailbench.answer_cache import AnswerCache
 from entailbench.answered import ModelAnswers, Row, TaskAnswers
-from entailbench.answering import Session, answer_all
+from entailbench.answering import Work, answer_all
 from entailbench.config import CONFIG_NAME
 from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
@@ -101,7 +101,7 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
             with contextlib.ExitStack() as stack:
                 folder = registry.workspace / (config.cache_dir or registry.home)
                 cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
-                answered = answer_all(Session(plan, config.limit, directory, observer, cache, progress))
+                answered = answer_all(Work(plan, config.limit, directory, observer, cache, progress))
         except BaseException:
             command = _resume_command(directory.path, registry)
             observer.notify(f"what was answered so far is kept in {directory.path}; go on with it: {command}")

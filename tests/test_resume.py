@@ -287,7 +287,7 @@ class TestApi:
 
         return configure
 
-    def test_the_budget_holds_for_all_sessions(self, runs: Runs, api: Callable[..., None]) -> None:
+    def test_the_budget_holds_for_all_starts(self, runs: Runs, api: Callable[..., None]) -> None:
         def answer(request: Request) -> Reply:
             body = completion("entailment", "m-1")
             return Reply(body={**body, "usage": {"prompt_tokens": 1000, "completion_tokens": 1, "total_tokens": 1001}})
