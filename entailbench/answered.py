@@ -126,7 +126,8 @@ class ModelAnswers:
     identity: ModelIdentity | None = None
     """None for a baseline."""
     seconds: float | None = None
-    """Wall time of answering, without opening the model; None for a baseline."""
+    """Wall time of answering, without opening the model; None for a baseline, and where the model was asked nothing or
+    some of it in an earlier start of the run."""
     leaked: int = 0
     """Rows whose puzzle the model was trained on; not 0 only where the user allowed it by name."""
     lineage: Mapping[str, Any] | None = None
@@ -135,6 +136,8 @@ class ModelAnswers:
     """Why a baseline could not be computed, as half a sentence; empty where it could."""
     perturbed: tuple[Judged, ...] = ()
     """One per perturbed row of the task, in their order; of a baseline, none."""
+    cached: int = 0
+    """How many of the answers came from the cache; ``seconds`` are of the others."""
     usage: Usage | None = None
     """What answering took, over all tasks of the run; None where nobody counts."""
 

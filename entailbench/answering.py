@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from entailbench import harness
+from entailbench.answer_cache import AnswerCache
 from entailbench.answered import Judged, ModelAnswers
 from entailbench.contracts import Model, ResolvedModel
 from entailbench.decoding import with_room_for
@@ -16,31 +18,53 @@ from entailbench.errors import EntailbenchError
 from entailbench.outcomes import prediction, what_it_took
 from entailbench.reading_ahead import ReadingAhead
 from entailbench.records import Answer, CandidateScores, Prompt
+from entailbench.remembering import RememberingModel
+from entailbench.results import read_model_answers
+from entailbench.resuming import Progress, check_same_model
 from entailbench.robustness import PerturbedTask
 from entailbench.run_directory import PredictionsFile, RunDirectory
 from entailbench.run_plan import Observer, Plan
 from entailbench.writing_behind import WritingBehind
 
-__all__ = ["answer_all"]
+__all__ = ["Work", "answer_all"]
 
 
-def answer_all(
-    plan: Plan, limit: int | None, directory: RunDirectory, observer: Observer
-) -> list[dict[str, ModelAnswers]]:
+@dataclass(frozen=True)
+class Work:
+    """What answering needs to know."""
+
+    plan: Plan
+    limit: int | None
+    """Only the first rows of each task."""
+    directory: RunDirectory
+    observer: Observer
+    cache: AnswerCache | None = None
+    """Where answers are looked up and kept; None does neither."""
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    """By model, what an earlier start of the run has done."""
+
+    def before(self, model: ResolvedModel) -> Progress:
+        """What an earlier start has done of a model; nothing where there was none."""
+        return self.progress.get(model.spec.name, Progress())
+
+
+def answer_all(work: Work) -> list[dict[str, ModelAnswers]]:
     """The answers of all models by task, in the order of the models.
 
     Models that compute elsewhere are asked while the others take their turns here. When one fails, what has begun is
     finished and kept, nothing new is begun, and then its error is raised.
     """
-    remote = [one for one in plan.models if one.backend.remote] if len(plan.models) > 1 else []
-    here = [one for one in plan.models if one not in remote]
-    answered: dict[str, dict[str, ModelAnswers]] = {}
+    plan, observer = work.plan, work.observer
+    finished = [one for one in plan.models if work.before(one).finished]
+    answered = {one.spec.name: _read_back(one, work) for one in finished}
+    remote = [one for one in plan.models if one.backend.remote and one not in finished] if len(plan.models) > 1 else []
+    here = [one for one in plan.models if one not in (*remote, *finished)]
     failures: list[EntailbenchError] = []
     opened: list[_Opened] = []
     with Elsewhere(observer.notify) as elsewhere, ReadingAhead(observer.notify) as ahead:
         try:
             for resolved in remote:
-                opened.append(_ask(resolved, plan, limit, directory, observer, elsewhere))
+                opened.append(_ask(resolved, work, elsewhere))
             for index, resolved in enumerate(here):
                 if elsewhere.failed.is_set():
                     break
@@ -49,10 +73,10 @@ def answer_all(
                     if index == 0:
                         # Opening the first one imports for seconds before it reads.
                         ahead.begin(name, _unread_files(resolved, ()))
-                    model = _opened(resolved, observer)
+                    model = _opened(resolved, work)
                     if later:
                         ahead.begin(later[0].spec.name, _unread_files(later[0], here[: index + 1]))
-                    answered[name] = _answer(model, plan, limit, directory, observer)
+                    answered[name] = _answer(model, work)
                 except EntailbenchError as error:
                     failures.append(error)
                     if remote:
@@ -62,14 +86,14 @@ def answer_all(
             while opened:
                 model = opened.pop(0)
                 try:
-                    answered[model.resolved.spec.name] = _answer(model, plan, limit, directory, observer)
+                    answered[model.resolved.spec.name] = _answer(model, work)
                 except EntailbenchError as error:
                     failures.append(error)
         finally:
             if opened:
                 elsewhere.stop()
             for model in opened:
-                _close(model, plan, {}, directory)
+                _close(model, work, {})
     if failures:
         raise failures[0]
     return [answered[resolved.spec.name] for resolved in plan.models]
@@ -80,16 +104,57 @@ class _Opened:
     """A model at work."""
 
     resolved: ResolvedModel
-    model: Model
+    model: RememberingModel
     lineage: Mapping[str, Any] | None
     asked: AskedModel | None = None
     """Where it computes elsewhere and is being asked."""
 
 
-def _opened(resolved: ResolvedModel, observer: Observer) -> _Opened:
+def _opened(resolved: ResolvedModel, work: Work) -> _Opened:
     lineage = resolved.backend.lineage(resolved.options, resolved.context)
-    observer.notify(f"opening {resolved.spec.name}")
-    return _Opened(resolved, resolved.open(), lineage)
+    name, before = resolved.spec.name, work.before(resolved)
+    work.observer.notify(f"opening {name}")
+    model = resolved.open()
+    try:
+        check_same_model(name, model, before.described)
+    except BaseException:
+        model.close()
+        raise
+    for answered_by in before.answered_by:
+        model.recall(answered_by)
+    if before.described:
+        # lm-eval puts its files beside those of the earlier start; it is told every answer again.
+        shutil.rmtree(work.directory.path / "lm_eval" / name, ignore_errors=True)
+    cache = work.cache if resolved.backend.caches else None
+    if cache and model.determined_by is None:
+        work.observer.notify(
+            f"{name}: backend {resolved.backend.name!r} does not say what determines its answers, so "
+            "they are neither kept in the cache nor taken from it"
+        )
+    remembering = RememberingModel(model, name, cache, before.answers, before.described.get("seconds"))
+    opened = _Opened(resolved, remembering, lineage)
+    try:
+        _describe(opened, work, {})
+    except BaseException:
+        model.close()
+        raise
+    return opened
+
+
+def _read_back(resolved: ResolvedModel, work: Work) -> dict[str, ModelAnswers]:
+    """The answers of a model that an earlier start has finished, by task."""
+    name, limit, perturbed = resolved.spec.name, work.limit, work.plan.perturbed
+    return {
+        task.name: read_model_answers(
+            work.directory.path,
+            task.name,
+            name,
+            work.before(resolved).described,
+            harness.rows_of(task, limit),
+            perturbed[task.name].rows if task.name in perturbed else (),
+        )
+        for task in work.plan.tasks
+    }
 
 
 def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> list[Path]:
@@ -98,78 +163,76 @@ def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> 
     return [path for path in resolved.backend.weight_files(resolved.options, resolved.context) if path not in read]
 
 
-def _ask(
-    resolved: ResolvedModel,
-    plan: Plan,
-    limit: int | None,
-    directory: RunDirectory,
-    observer: Observer,
-    elsewhere: Elsewhere,
-) -> _Opened:
+def _ask(resolved: ResolvedModel, work: Work, elsewhere: Elsewhere) -> _Opened:
     """Opens a model that computes elsewhere, and begins to ask it about all tasks."""
-    one, name = _opened(resolved, observer), resolved.spec.name
+    one, name, plan = _opened(resolved, work), resolved.spec.name, work.plan
     try:
         tasks = {
             loaded.name: (
-                harness.questions(one.model, name, loaded, limit=limit if loaded in plan.tasks else None),
-                _listener(name, loaded, directory, observer, behind=False),
+                harness.questions(one.model, name, loaded, limit=work.limit if loaded in plan.tasks else None),
+                _listener(one, loaded, work, behind=False),
             )
             for loaded in plan.asked
         }
     except BaseException:
-        _close(one, plan, {}, directory)
+        _close(one, work, {})
         raise
     return replace(one, asked=elsewhere.ask(name, one.model, tasks))
 
 
-def _listener(
-    name: str, loaded: harness.LoadedTask, directory: RunDirectory, observer: Observer, *, behind: bool
-) -> Listener:
+def _listener(opened: _Opened, loaded: harness.LoadedTask, work: Work, *, behind: bool) -> Listener:
     """Writes a model's answers to one task as they come, and shows how far it is.
 
     Args:
+        opened: the model.
+        loaded: the task.
+        work: where to, and who is told.
         behind: whether they are written by a thread of its own, for a model whose computing no disk is to hold up.
     """
+    name, model = opened.resolved.spec.name, opened.model
     files: list[PredictionsFile | WritingBehind] = []
 
     def on_start(rows: int) -> None:
         if not files:
-            lines = directory.predictions(name)
+            lines = work.directory.predictions(name)
             files.append(WritingBehind(lines) if behind else lines)
-        observer.start(name, loaded.name, rows)
+        work.observer.start(name, loaded.name, rows)
 
     def on_answer(prompt: Prompt, answer: Answer | CandidateScores) -> None:
-        files[0].append(prediction(prompt, answer, loaded.split))
-        observer.advance(name)
+        if not model.is_earlier(prompt.id):
+            line = prediction(
+                prompt,
+                answer,
+                loaded.split,
+                asked=model.asked(prompt.id),
+                cached=model.is_cached(prompt.id),
+                answered_by=model.answered_by_of(prompt.id),
+            )
+            files[0].append(line)
+        work.observer.advance(name)
 
     def on_end() -> None:
-        observer.finish(name)
+        work.observer.finish(name)
         for file in files:
             file.close()
 
     return Listener(on_start, on_answer, on_end)
 
 
-def _answer(
-    opened: _Opened,
-    plan: Plan,
-    limit: int | None,
-    directory: RunDirectory,
-    observer: Observer,
-) -> dict[str, ModelAnswers]:
+def _answer(opened: _Opened, work: Work) -> dict[str, ModelAnswers]:
     """Runs an open model over all tasks and closes it; returns its answers by task."""
-    name, model = opened.resolved.spec.name, opened.model
-    evaluations: dict[str, harness.Evaluation] = {}
+    name, model, plan, directory = opened.resolved.spec.name, opened.model, work.plan, work.directory
+    judged: dict[str, tuple[Judged, ...]] = {}
     try:
         for loaded in plan.asked:
-            listener = _listener(name, loaded, directory, observer, behind=not opened.resolved.backend.remote)
+            listener = _listener(opened, loaded, work, behind=not opened.resolved.backend.remote)
             if opened.asked:
                 # Who asked it has heard everything already.
                 listener = Listener(lambda rows: None, lambda prompt, answer: None, lambda: None)
             try:
-                evaluation = harness.evaluate(
+                answers = harness.evaluate(
                     *(opened.asked or model, name, loaded),
-                    limit=limit if loaded in plan.tasks else None,
+                    limit=work.limit if loaded in plan.tasks else None,
                     on_start=listener.on_start,
                     on_answer=listener.on_answer,
                     out=directory.path / "lm_eval",
@@ -177,56 +240,74 @@ def _answer(
                 )
             finally:
                 listener.on_end()
-            if opened.asked:
-                evaluation = replace(evaluation, seconds=opened.asked.seconds(loaded.name))
-            evaluations[loaded.name] = evaluation
-            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", evaluation.answers)
-        if took := what_it_took(name, [one for done in evaluations.values() for one in done.answers], model.usage):
-            observer.notify(took)
+            directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", answers)
+            # Only now: what could not be written is not done.
+            judged[loaded.name] = answers
+            _describe(opened, work, judged)
+        everything = [one for answers in judged.values() for one in answers]
+        cached = sum(model.cached(task) for task in judged)
+        if took := what_it_took(name, everything, model.usage, cached):
+            work.observer.notify(took)
         return {
             task.name: ModelAnswers(
                 name=name,
-                answers=evaluations[task.name].answers,
+                answers=judged[task.name],
                 identity=model.identity,
-                seconds=evaluations[task.name].seconds,
+                seconds=model.seconds(task.name),
+                cached=model.cached(task.name),
                 leaked=plan.leaks.rows(name, task.name),
                 lineage=opened.lineage,
                 usage=model.usage,
-                perturbed=_perturbed_answers(plan.perturbed.get(task.name), evaluations),
+                perturbed=_perturbed_answers(plan.perturbed.get(task.name), judged),
             )
             for task in plan.tasks
         }
     finally:
-        _close(opened, plan, evaluations, directory)
+        _close(opened, work, judged)
 
 
-def _close(opened: _Opened, plan: Plan, evaluations: Mapping[str, harness.Evaluation], directory: RunDirectory) -> None:
+def _close(opened: _Opened, work: Work, done: Mapping[str, Sequence[Judged]]) -> None:
     """Writes down what a model was, and closes it."""
-    resolved, model = opened.resolved, opened.model
-    name = resolved.spec.name
     if opened.asked:
         opened.asked.close()
     try:
-        described = {
-            "name": name,
-            "identity": model.identity,
-            "options": repr(resolved.options),  # a backend's repr hides what is secret
-            "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
-            "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
-            "source": resolved.spec.source,
-            "seconds": {task: evaluation.seconds for task, evaluation in evaluations.items()},
-            "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
-            "lineage": opened.lineage,
-            "usage": model.usage,
-            "cut": {task: sum(one.cut > 0 for one in done.answers) for task, done in evaluations.items()},
-        }
-        directory.write(f"models/{name}.json", described)
+        _describe(opened, work, done)
     finally:
-        model.close()
+        opened.model.close()
 
 
-def _perturbed_answers(twin: PerturbedTask | None, evaluations: Mapping[str, harness.Evaluation]) -> tuple[Judged, ...]:
-    return evaluations[twin.loaded.name].answers if twin and twin.loaded else ()
+def _describe(opened: _Opened, work: Work, done: Mapping[str, Sequence[Judged]]) -> None:
+    """Writes ``models/NAME.json``: when a model is opened, after each task, and at its end.
+
+    Args:
+        opened: the model.
+        work: where to.
+        done: by task that it is through with, its answers.
+    """
+    resolved, model, plan = opened.resolved, opened.model, work.plan
+    name = resolved.spec.name
+    described = {
+        "name": name,
+        "identity": model.identity,
+        "determined_by": model.determined_by,
+        "options": repr(resolved.options),  # a backend's repr hides what is secret
+        "decoding": {task.name: _decoding_arguments(task, model) for task in plan.tasks},
+        "overlap": {task.name: plan.leaks.overlaps.get((name, task.name)) for task in plan.tasks},
+        "source": resolved.spec.source,
+        # What an earlier start was through with it has written down; a kill of this one must not lose it.
+        "seconds": {**work.before(resolved).described.get("seconds", {}), **{t: model.seconds(t) for t in done}},
+        "cached": {task: model.cached(task) for task in done},
+        "cut": {task: sum(one.cut > 0 for one in answers) for task, answers in done.items()},
+        "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
+        "lineage": opened.lineage,
+        "usage": model.usage,
+        "finished": {task.name for task in plan.asked} <= set(done),
+    }
+    work.directory.write(f"models/{name}.json", described)
+
+
+def _perturbed_answers(twin: PerturbedTask | None, judged: Mapping[str, tuple[Judged, ...]]) -> tuple[Judged, ...]:
+    return judged[twin.loaded.name] if twin and twin.loaded else ()
 
 
 def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": ("entailbench.commands.compare", "Compare the models of several runs, row by row."),
     "finetune": ("entailbench.commands.finetune", "Train a model as its recipe says."),
     "sft": ("entailbench.commands.sft", "Write the training samples as train.json and val.json."),
+    "cache": ("entailbench.commands.cache", "See, clear and verify the cache of answers."),
     "models": ("entailbench.commands.models", "List models: where from, and whether they can run here."),
     "tasks": ("entailbench.commands.tasks", "List tasks, or print the folder of our own."),
     "plugins": ("entailbench.commands.plugins", "List plugins: loaded and left out."),

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from entailbench.errors import ModelError
 from entailbench.limits import Limits
 from entailbench.records import (
+    EMPTY,
     Answer,
     CandidateScores,
     CostEstimate,
@@ -112,6 +113,35 @@ class Model(ABC):
     def identity(self) -> ModelIdentity:
         """What determines the answers. May grow more precise once a server has answered."""
 
+    @property
+    def determined_by(self) -> Mapping[str, Any] | None:
+        """Everything that determines the answers besides question and decoding: plain JSON, the same in every process.
+
+        Hashes of weights and template, dtype, kind of device, versions of what computes; for a server the model's name
+        and the endpoint. No paths and nothing secret: it keys the cache of answers and is written there, and a run that
+        was interrupted only goes on where it is still the same. None, the default: nobody can tell, and nothing that
+        this model answers is ever taken from a cache.
+        """
+        return None
+
+    def repeatable(self, decoding: Decoding) -> bool:
+        """Whether the same question gets the same answer again: greedy, or drawn from the seed that ``decoding`` has.
+
+        Called only where ``determined_by`` is not None. What is drawn by chance is never taken from a cache.
+        """
+        return True
+
+    @property
+    def answered_by(self) -> Mapping[str, str]:
+        """For a model behind a server: what came with the last answer of who gave it (served model, fingerprint).
+
+        Kept with every answer; one in the cache counts only where the server has last said the same.
+        """
+        return EMPTY
+
+    def recall(self, answered_by: Mapping[str, str]) -> None:  # noqa: B027 - optional: local models have no use for it
+        """Is told what came with an answer of an earlier start or of the cache, so that ``identity`` names it too."""
+
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt text that the model really sees for ``messages``; by default JSON, as chat APIs take it."""
         return json.dumps([{"role": m.role, "content": m.content} for m in messages], ensure_ascii=False)
@@ -160,6 +190,10 @@ class Backend(ABC):
     """Whether ``base = "…"`` means something to it; where not, the key is refused."""
     scores: ClassVar[bool] = False
     """Whether its models can score candidates (``puzzte_mc``)."""
+    caches: ClassVar[bool] = True
+    """Whether keeping the answers of its models is of use; not where asking them costs nothing."""
+    manner: ClassVar[frozenset[str]] = frozenset()
+    """The options that change how the model is asked and not what it answers: they may change when a run goes on."""
     remote: ClassVar[bool] = False
     """Whether its models compute elsewhere: a run asks them, from a thread of their own, while others compute here."""
     requires: ClassVar[Mapping[str, str]] = {}

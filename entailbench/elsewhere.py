@@ -50,7 +50,6 @@ class _Task:
     """The answers to all questions; None after those of each."""
     failure: BaseException | None = None
     """Why no further answers come; set before the None that ends them."""
-    seconds: float = 0.0
 
 
 class Elsewhere:
@@ -150,10 +149,6 @@ class AskedModel(Model):
     ) -> Iterator[CandidateScores | Answer]:
         yield from self._came(prompts)
 
-    def seconds(self, task: str) -> float:
-        """What asking all questions of ``task`` took, by the clock; call when they are answered."""
-        return self._tasks[task].seconds
-
     def close(self) -> None:
         """Asks nothing more. The model itself is closed by who opened it."""
         self.stopped.set()
@@ -175,21 +170,17 @@ class AskedModel(Model):
 
 
 def _ask(name: str, model: Model, task: _Task, stopped: threading.Event) -> None:
-    began = time.perf_counter()
-    try:
-        for place, question in enumerate(task.questions):
-            if place:
-                task.came.put(None)
-            task.listener.on_start(len(question.prompts))
-            stream = _put(model, question)
-            for prompt, answer in checked(stream, question.prompts, name):
-                task.listener.on_answer(prompt, answer)
-                task.came.put(answer)
-                if stopped.is_set():
-                    _end(stream)
-                    return
-    finally:
-        task.seconds = time.perf_counter() - began
+    for place, question in enumerate(task.questions):
+        if place:
+            task.came.put(None)
+        task.listener.on_start(len(question.prompts))
+        stream = _put(model, question)
+        for prompt, answer in checked(stream, question.prompts, name):
+            task.listener.on_answer(prompt, answer)
+            task.came.put(answer)
+            if stopped.is_set():
+                _end(stream)
+                return
 
 
 def _put(model: Model, question: Question) -> Iterator[Answer | CandidateScores]:

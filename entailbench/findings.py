@@ -127,6 +127,9 @@ class ModelResult:
     usage: Usage | None = None
     """What answering took, over all tasks of the run; None where nobody counts."""
     seconds: float | None = None
+    """Wall time of answering; of the answers that came from no cache. None where nobody knows."""
+    cached: int = 0
+    """How many of the answers came from the cache."""
     identity: ModelIdentity | None = None
     leaked: int = 0
     lineage: Mapping[str, Any] | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from entailbench.harness_questions import Question
 
 __all__ = [
-    "Evaluation",
     "LoadedTask",
     "SftRows",
     "TaskEntry",
@@ -58,16 +56,6 @@ SEED = 1234
 """lm-eval's own default."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What one model did on one task."""
-
-    answers: tuple[Judged, ...]
-    """In the order of the rows."""
-    seconds: float
-    """Wall time of answering."""
-
-
 def evaluate(
     model: Model,
     name: str,
@@ -78,7 +66,7 @@ def evaluate(
     on_answer: OnAnswer,
     out: Path,
     max_errors: int = 0,
-) -> Evaluation:
+) -> tuple[Judged, ...]:
     """Runs one model over one task through lm-eval and writes lm-eval's own result and sample files.
 
     Args:
@@ -90,6 +78,9 @@ def evaluate(
         on_answer: called for every answer as it comes.
         out: the files go to its folder ``name``.
         max_errors: how many rows may end as errors.
+
+    Returns:
+        The answers in the order of the rows.
 
     Raises:
         ModelError: the model stopped answering, or did not answer every prompt once.
@@ -129,7 +120,7 @@ def evaluate(
         rename_samples(out / name, loaded.name, written, str(tracker.date_id))
     if not any((out / name).glob("results_*.json")) or not any((out / name).glob(f"samples_{loaded.name}_*.jsonl")):
         raise RunError(f"lm-eval could not write its results to {out}: is the disk full, or the folder read-only?")
-    return Evaluation(tuple(answers), wrapped.seconds)
+    return tuple(answers)
 
 
 def questions(model: Model, name: str, loaded: LoadedTask, *, limit: int | None) -> tuple[Question, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -47,8 +46,6 @@ class HarnessModel(LM):  # type: ignore[misc]
         super().__init__()
         self.model = model
         self.name = name
-        self.seconds = 0.0
-        """Wall time spent waiting for the model."""
         self.answers: dict[int, Answer | CandidateScores] = {}
         """By ``doc_id``: lm-eval keeps no more of it than the text, or the log-probabilities."""
         self._max_errors = max_errors
@@ -155,11 +152,9 @@ class HarnessModel(LM):  # type: ignore[misc]
     def _collect(self, stream: Any, prompts: Sequence[Prompt], into: dict[str, Any]) -> None:
         """Checks that every prompt is answered exactly once, and passes each answer on."""
         self._on_start(len(prompts))
-        start = time.perf_counter()
         for prompt, answer in checked(stream, prompts, self.name):
             into[prompt.id] = answer
             self._on_answer(prompt, answer)
-        self.seconds += time.perf_counter() - start
         self._check_errors(into.values())
 
     def _check_errors(self, answers: Iterable[Any]) -> None:

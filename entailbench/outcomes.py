@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from entailbench.answered import Judged, cut_told
 from entailbench.costs import money
-from entailbench.records import Answer, CandidateScores, Prompt, Usage
+from entailbench.records import EMPTY, Answer, CandidateScores, Prompt, Usage
 
 __all__ = ["counted", "prediction", "usage_told", "what_it_took"]
 
@@ -16,12 +16,38 @@ NAMES = {"error": "error", "refused": "refused", "filtered": "content filter"}
 """What tables and messages call the outcomes that are no answer."""
 
 
-def prediction(prompt: Prompt, answer: Answer | CandidateScores, split: str) -> dict[str, Any]:
+def prediction(
+    prompt: Prompt,
+    answer: Answer | CandidateScores,
+    split: str,
+    *,
+    asked: str = "",
+    cached: bool = False,
+    answered_by: Mapping[str, str] = EMPTY,
+) -> dict[str, Any]:
     """One line of the file that takes a model's answers as they come.
 
-    ``outcome``, ``reason``, ``probability``, ``usage`` and ``cut`` stand there only where there is something to say:
-    without ``outcome`` it was answered, and a line whose ``outcome`` is "error" is no answer.
+    ``outcome``, ``reason``, ``probability``, ``usage``, ``cut``, ``cached`` and ``answered_by`` stand there only where
+    there is something to say: without ``outcome`` it was answered, and a line whose ``outcome`` is "error" is no
+    answer.
+
+    Args:
+        prompt: the question.
+        answer: to it.
+        split: of the task.
+        asked: the question's key, by which a run that goes on knows it again.
+        cached: whether the answer came from the cache.
+        answered_by: see ``Model.answered_by``.
     """
+    return {
+        **_answered(prompt, answer, split),
+        "asked": asked,
+        **({"cached": True} if cached else {}),
+        **({"answered_by": dict(answered_by)} if answered_by else {}),
+    }
+
+
+def _answered(prompt: Prompt, answer: Answer | CandidateScores, split: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "prompt_id": prompt.id,
         "task": prompt.task,
@@ -66,10 +92,11 @@ def usage_told(usage: Usage) -> str:
     return told
 
 
-def what_it_took(name: str, answers: Sequence[Judged], usage: Usage | None) -> str | None:
-    """``"gpt35: 1,000 requests, …; 3 errors"``; None where nothing is to be said."""
+def what_it_took(name: str, answers: Sequence[Judged], usage: Usage | None, cached: int = 0) -> str | None:
+    """``"gpt35: 412 of 1,000 answers from the cache; 588 requests, …; 3 errors"``; None where nothing is to be said."""
     kinds = Counter(answer.outcome for answer in answers)
-    told = [usage_told(usage)] if usage is not None else []
+    told = [f"{cached:,} of {len(answers):,} answers from the cache"] if cached else []
+    told += [usage_told(usage)] if usage is not None else []
     if failed := counted(kinds["error"], kinds["refused"], kinds["filtered"]):
         told.append(failed)
     if cut := sum(answer.cut > 0 for answer in answers):

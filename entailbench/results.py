@@ -15,7 +15,7 @@ from entailbench.errors import DataError
 from entailbench.names import MODEL_NAME, is_file_name
 from entailbench.records import LABELS, OUTCOMES, UNPARSED, ModelIdentity, Usage
 
-__all__ = ["RunRecord", "read_run"]
+__all__ = ["RunRecord", "read_model_answers", "read_run"]
 
 R = TypeVar("R", Row, PerturbedRow, Judged)
 MOST = 10**15
@@ -68,7 +68,7 @@ def read_run(path: Path) -> RunRecord:
         raise DataError(f"{path / 'tasks.json'} is damaged: {strange[0][:100]!r} cannot be the name of a task")
     models = {name: _object(path / "models" / f"{name}.json") for name in _finished(path, names, described)}
     identities = {name: _identity(path / "models" / f"{name}.json", model) for name, model in models.items()}
-    tasks = tuple(_task(path, task, facts, models, identities) for task, facts in described.items())
+    tasks = tuple(_task(path, task, facts, models) for task, facts in described.items())
     versions = path / "versions.json"
     return RunRecord(path, config, _object(versions) if versions.is_file() else {}, tasks, identities)
 
@@ -95,7 +95,7 @@ def _finished(path: Path, names: Sequence[str], tasks: Mapping[str, Any]) -> Seq
     if missing:
         raise DataError(
             f"{path} is a run that was not finished: there are no judged answers of {', '.join(missing)}. What was "
-            f"answered is in {path / 'predictions'}; run it again with the same options"
+            f"answered is in {path / 'predictions'}; go on with it: entailbench run --resume {path}"
         )
     return names
 
@@ -105,29 +105,12 @@ def _task(
     task: str,
     facts: Mapping[str, Any],
     models: Mapping[str, Mapping[str, Any]],
-    identities: Mapping[str, ModelIdentity],
 ) -> TaskAnswers:
     rows = tuple(_records(path / "rows" / f"{task}.jsonl", Row))
     if not rows:
         raise DataError(f"{path / 'rows' / f'{task}.jsonl'} has no rows")
     perturbed = _perturbed(path, task, rows)
-    answers = []
-    for name, model in models.items():
-        file = path / "judged" / task / f"{name}.jsonl"
-        twin = path / "judged" / f"{task}{SUFFIX}" / f"{name}.jsonl"
-        described = path / "models" / f"{name}.json"
-        answers.append(
-            ModelAnswers(
-                name=name,
-                answers=_paired(file, rows, tuple(_records(file, Judged))),
-                identity=identities[name],
-                seconds=_by_task(described, model, "seconds").get(task),
-                leaked=int(_by_task(described, model, "leaked").get(task, 0)),
-                lineage=_lineage(described, model),
-                usage=_usage(described, model.get("usage")),
-                perturbed=_paired(twin, perturbed, tuple(_records(twin, Judged))) if perturbed else (),
-            )
-        )
+    answers = [read_model_answers(path, task, name, model, rows, perturbed) for name, model in models.items()]
     return TaskAnswers(
         task=task,
         split=str(facts.get("split", "test")),
@@ -138,6 +121,38 @@ def _task(
         scored=bool(facts.get("scored")),
         perturbed=perturbed,
         not_perturbed=_not_perturbed(path / "tasks.json", facts),
+    )
+
+
+def read_model_answers(
+    path: Path, task: str, name: str, model: Mapping[str, Any], rows: Sequence[Row], perturbed: Sequence[PerturbedRow]
+) -> ModelAnswers:
+    """What a model that is finished has answered to one task.
+
+    Args:
+        path: the run directory.
+        task: the task's name.
+        name: the model's.
+        model: its ``models/NAME.json``.
+        rows: of the task.
+        perturbed: the rows that were put otherwise; empty without ``--perturb``.
+
+    Raises:
+        DataError: a file is damaged or missing.
+    """
+    file = path / "judged" / task / f"{name}.jsonl"
+    twin = path / "judged" / f"{task}{SUFFIX}" / f"{name}.jsonl"
+    described = path / "models" / f"{name}.json"
+    return ModelAnswers(
+        name=name,
+        answers=_paired(file, rows, tuple(_records(file, Judged))),
+        identity=_identity(described, model),
+        seconds=_by_task(described, model, "seconds").get(task),
+        cached=int(_by_task(described, model, "cached").get(task, 0)),
+        leaked=int(_by_task(described, model, "leaked").get(task, 0)),
+        lineage=_lineage(described, model),
+        usage=_usage(described, model.get("usage")),
+        perturbed=_paired(twin, perturbed, tuple(_records(twin, Judged))) if perturbed else (),
     )
 
 

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
 
 from entailbench.errors import RunError, UsageError
+from entailbench.run_lock import LOCK, RunLock
 from entailbench.terminal import harmless
 
 __all__ = ["PredictionsFile", "RunDirectory", "to_json", "write_atomically"]
@@ -27,6 +28,7 @@ class RunDirectory:
     ::
 
         config.json            what was asked for
+        plan.json              what must be the same when an interrupted run goes on
         tasks.json             where each task's rows came from, and their hash
         versions.json          Python and packages
         rows/TASK.jsonl        the questions with their labels
@@ -37,35 +39,68 @@ class RunDirectory:
         perturbed/TASK.jsonl   with --perturb, the questions put otherwise; answers in judged/TASK+perturbed
         lm_eval/NAME/          lm-eval's own results_*.json and samples_*.jsonl
         report.*               the tables, and the page to read them on
+        run.lock               while the run lasts
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: RunLock | None = None) -> None:
         self.path = path
+        self._lock = lock
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Lets other runs in."""
+        if self._lock is not None:
+            self._lock.release()
 
     @classmethod
     def create(cls, chosen: Path | None, parent: Path) -> RunDirectory:
-        """Makes the folder.
+        """Makes the folder, and keeps other runs out of it until the end of a ``with`` block.
 
         Args:
             chosen: the user's ``--output``; must not hold anything yet.
             parent: where a folder named after the time is made otherwise.
 
         Raises:
-            UsageError: it cannot be written, or already holds a run.
+            UsageError: it cannot be written, already holds something, or another run is about to write it.
         """
         path = chosen or parent / datetime.now().strftime("%Y%m%d-%H%M%S")
         try:
             if chosen is None:
                 path = _make_new(path)
-            elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise UsageError(f"{path} already exists and is not an empty folder: choose another --output")
+            elif path.exists() and not path.is_dir():
+                raise UsageError(f"{path} already exists and is no folder: choose another --output")
             else:
                 path.mkdir(parents=True, exist_ok=True)
+            lock = RunLock(path)
+            if any(one.name != LOCK for one in path.iterdir()):
+                lock.release()
+                raise UsageError(f"{path} already exists and is not an empty folder: choose another --output")
             for name in FOLDERS:
                 (path / name).mkdir()
         except OSError as error:
             raise UsageError(f"cannot write the run to {path}: {error.strerror}; choose another --output") from error
-        return cls(path)
+        return cls(path, lock)
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunDirectory:
+        """The folder of a run that is to go on, and that no other process is writing.
+
+        Raises:
+            UsageError: there is none, it cannot be written, or another run is writing it.
+        """
+        if not (path / "config.json").is_file():
+            raise UsageError(f"{path} is no run directory: it has no config.json, which every run writes first")
+        try:
+            lock = RunLock(path)
+            for name in FOLDERS:
+                (path / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+        return cls(path, lock)
 
     def write(self, name: str, value: Any) -> None:
         """Writes ``value`` as JSON, or a string as it is."""

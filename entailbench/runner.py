@@ -2,67 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from entailbench import harness
 from entailbench.analysis import analyse
+from entailbench.answer_cache import AnswerCache
 from entailbench.answered import ModelAnswers, Row, TaskAnswers
-from entailbench.answering import answer_all
+from entailbench.answering import Work, answer_all
+from entailbench.config import CONFIG_NAME
 from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.findings import Report
 from entailbench.leaks import find_leaks
-from entailbench.limits import MAX_ERRORS, Limits, Purse
+from entailbench.limits import Limits, Purse
 from entailbench.registry import Registry
+from entailbench.resuming import (
+    PLAN,
+    Progress,
+    check_same_plan,
+    described_plan,
+    find_unfinished,
+    progress_of,
+    told,
+)
 from entailbench.robustness import PerturbedTask, perturbed_task
 from entailbench.run_directory import RunDirectory
-from entailbench.run_plan import Observer, Plan
+from entailbench.run_plan import DEFAULT_TASK, Observer, Plan, RunConfig
 from entailbench.stats.baselines import baselines
 from entailbench.training_rows import training_rows
 
 __all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "costs", "run"]
 
-DEFAULT_TASK = "puzzte_generated"
 FREE_BYTES = 64 * 2**20
 """A run writes a few MB; with less than this left it could not finish."""
 PACKAGES = ("entailbench", "lm-eval", "litgpt", "torch", "transformers", "tokenizers", "peft", "datasets", "openai")
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What a run is asked to do."""
-
-    models: tuple[str, ...]
-    tasks: tuple[str, ...] = (DEFAULT_TASK,)
-    limit: int | None = None
-    """Only the first rows of each task."""
-    split: str | None = None
-    """Default "test"."""
-    output: Path | None = None
-    """The run directory; default a new one under ``runs/`` of the workspace."""
-    data_dir: Path | None = None
-    """A folder with the data set's published files, instead of the hub."""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of the tasks' loaders."""
-    allow_leak: tuple[str, ...] = ()
-    """Models that may be run although they were trained on puzzles of the test; their figures are marked."""
-    perturb: bool = False
-    """Whether every question is asked again, put otherwise, see ``entailbench.robustness``."""
-    budget: float | None = None
-    """US dollars that all models together may cost; None sets no bound."""
-    max_errors: int = MAX_ERRORS
-    """How many rows of a model may end as errors."""
-    truncate: str | None = None
-    """"left": prompts longer than a model's context are cut at their beginning; "no": they are error rows. Goes before
-    the models' own option of that name; None leaves it to them."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +56,19 @@ class Outcome:
     tasks: tuple[TaskAnswers, ...]
 
 
-def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
+def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bool = False) -> Outcome:
     """Checks everything, then answers, judges and tabulates.
+
+    Args:
+        config: what is to be done.
+        registry: the models.
+        observer: is told how far it is.
+        resume: whether ``config.output`` is a run that was interrupted, and is to go on; what it has answered is not
+            asked again. See ``resuming.recorded_config``.
 
     Raises:
         PreflightError: all the reasons why the run cannot work, before any weights are read.
+        UsageError: the run directory cannot be used, or the run that is to go on would not be the same.
         RunError: it had begun and could not be finished; what was answered is in the run directory. A
             ``BudgetError`` or ``RowErrorsError`` where that is what stopped it.
     """
@@ -85,31 +76,75 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
     if any(cost.estimate for cost in plan.costs):
         for line in cost_lines(plan.costs, config.budget):
             observer.notify(line)
-    directory = RunDirectory.create(config.output and registry.workspace / config.output, registry.workspace / "runs")
-    directory.write("config.json", config)
-    directory.write("tasks.json", {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks})
     versions = _versions()
-    directory.write("versions.json", versions)
-    observer.notify(f"run directory: {directory.path}")
     rows = {task.name: harness.rows_of(task, config.limit) for task in plan.tasks}
-    for name, asked in rows.items():
-        directory.write_lines(f"rows/{name}.jsonl", asked)
-    for name, twin in plan.perturbed.items():
-        directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
-    try:
-        answered = answer_all(plan, config.limit, directory, observer)
-    except BaseException:
-        observer.notify(f"what was answered so far is kept in {directory.path}")
-        raise
-    finally:
-        plan.shared.keep_only(())
-    observer.notify("computing intervals and tests")
-    tasks = tuple(
-        _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
-        for task in plan.tasks
-    )
-    identities = {one.name: one.identity for one in tasks[0].models if one.identity}
-    return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
+    tasks = {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks}
+    described = described_plan(plan, config, rows, tasks, versions)
+    with _directory(config, registry, described, observer, resume=resume) as directory:
+        progress: dict[str, Progress] = {}
+        if resume:
+            progress = {model.spec.name: progress_of(directory.path, model.spec.name) for model in plan.models}
+            for line in told(progress):
+                observer.notify(line)
+            plan.limits.purse.settle(0.0, sum(one.dollars for one in progress.values()))
+        else:
+            directory.write("config.json", config)
+            directory.write("tasks.json", tasks)
+            directory.write("versions.json", versions)
+            for name, asked in rows.items():
+                directory.write_lines(f"rows/{name}.jsonl", asked)
+            for name, twin in plan.perturbed.items():
+                directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
+            # The last one: a run that has it can go on.
+            directory.write(PLAN, described)
+        try:
+            with contextlib.ExitStack() as stack:
+                folder = registry.workspace / (config.cache_dir or registry.home)
+                cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
+                answered = answer_all(Work(plan, config.limit, directory, observer, cache, progress))
+        except BaseException:
+            command = _resume_command(directory.path, registry)
+            observer.notify(f"what was answered so far is kept in {directory.path}; go on with it: {command}")
+            raise
+        finally:
+            plan.shared.keep_only(())
+        observer.notify("computing intervals and tests")
+        found = tuple(
+            _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
+            for task in plan.tasks
+        )
+    identities = {one.name: one.identity for one in found[0].models if one.identity}
+    return Outcome(analyse(found, str(directory.path), identities, versions), found)
+
+
+def _directory(
+    config: RunConfig, registry: Registry, described: dict[str, Any], observer: Observer, *, resume: bool
+) -> RunDirectory:
+    """The run's folder, held against other runs: a new one, or that of the run which is to go on.
+
+    Raises:
+        UsageError: it cannot be used; see ``run``.
+    """
+    parent, chosen = registry.workspace / "runs", config.output and registry.workspace / config.output
+    if resume:
+        assert chosen is not None
+        directory = RunDirectory.reopen(chosen)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(directory)
+            check_same_plan(directory.path, described)
+            observer.notify(f"going on in the run directory: {directory.path}")
+            stack.pop_all()
+        return directory
+    unfinished = find_unfinished(chosen.parent if chosen else parent, described)
+    if unfinished is not None:
+        command = _resume_command(unfinished, registry)
+        sentence = f"{unfinished} is the same run and was not finished; to go on with it: {command}"
+        if unfinished == chosen:
+            raise UsageError(sentence)
+        observer.notify(sentence)
+    directory = RunDirectory.create(chosen, parent)
+    observer.notify(f"run directory: {directory.path}")
+    return directory
 
 
 def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[TaskCost, ...]:
@@ -279,6 +314,23 @@ def _output_problems(path: Path) -> list[str]:
     if free < FREE_BYTES:
         return [f"only {free / 2**20:.0f} MB are free for the output folder {path}: choose another --output"]
     return []
+
+
+def _resume_command(path: Path, registry: Registry) -> str:
+    """What goes on with the run in ``path``, to be typed into a shell here."""
+    command = f"entailbench run --resume {_typed(path)}"
+    config = registry.config.path
+    if config is not None and config.absolute() != Path.cwd() / CONFIG_NAME:
+        command += f" --config {_typed(config.absolute())}"
+    return command
+
+
+def _typed(path: Path) -> str:
+    """Relative to the current folder where it lies in it."""
+    try:
+        return shlex.quote(str(path.relative_to(Path.cwd())))
+    except ValueError:
+        return shlex.quote(str(path))
 
 
 def _mounted_read_only(path: Path) -> bool:

@@ -75,10 +75,10 @@ def test_nothing_that_is_found_depends_on_it(
     config["metadata"] = {"fresh_seed": 3, "fresh_count": 2}
     with RecordingServer(answer) as one, RecordingServer(answer) as other:
         registry = prepared(one=one, other=other)
-        overlapping = ran(registry, **config, output=Path("overlapping"))
+        overlapping = ran(registry, **config, cache=False, output=Path("overlapping"))
         asked = len(one.requests)
         monkeypatch.setattr(OpenaiBackend, "remote", False)
-        alone = ran(registry, **config, output=Path("alone"))
+        alone = ran(registry, **config, cache=False, output=Path("alone"))
         assert len(one.requests) == 2 * asked
     for with_it, without in zip(overlapping.tasks, alone.tasks, strict=True):
         assert [model.name for model in with_it.models] == list(names)

@@ -7,9 +7,12 @@ generation settings (repetition penalty, sampling) are not applied, and log-soft
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from entailbench import Answer, CandidateScores, Decoding, Limits, Message, Model, ModelError, ModelIdentity, Prompt
 
@@ -104,12 +107,28 @@ class CausalModel(Model):
             details={**facts, **(details or {})},
             remark=remark,
         )
-
+        self._determined = {
+            "backend": backend,
+            "weights": self._identity.weights,
+            "template": self._identity.template,
+            "dtype": facts["dtype"],
+            "device": base.device.type,
+            "quantize": base.quantize,
+            "truncate": truncate,
+            "context": self._rows.limit,
+            "ends": sorted(self._end_ids),
+            "versions": _versions(),
+        }
         self._tell_what_is_odd()
 
     @property
     def identity(self) -> ModelIdentity:
         return self._identity
+
+    @property
+    def determined_by(self) -> Mapping[str, Any]:
+        """Not counted: how many rows are computed at a time, which changes no more than the rounding."""
+        return self._determined
 
     def render(self, messages: Sequence[Message]) -> str:
         """The messages through the tokenizer's chat template; without one, their contents joined by blank lines.
@@ -257,3 +276,17 @@ class CausalModel(Model):
         if pad is None:
             pad = self._tokenizer.eos_token_id
         return 0 if pad is None else int(pad)
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Of all code that takes part in an answer; of our own its text, since a checkout changes without a new version."""
+    from importlib.metadata import version
+
+    folder = Path(__file__).parent
+    own = [folder / name for name in ("causal_lm.py", "prompt_tokens.py", "shared_base.py", "hf_weights.py")]
+    digest = hashlib.sha256()
+    for path in (*own, *sorted((folder / "inference").glob("*.py"))):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    packages = {name: version(name) for name in ("torch", "transformers", "tokenizers", "peft")}
+    return {"engine": f"{inference.VERSION} {digest.hexdigest()[:16]}", **packages}

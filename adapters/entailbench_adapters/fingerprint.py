@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from entailbench import ModelError, bounded
 
+from .remembered_hash import remembered_hash
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -22,7 +24,7 @@ LITGPT_WEIGHTS = ("lit_model.pth", "lit_model.pth.lora")
 UNRELATED_KEYS = frozenset({"_name_or_path", "base_model_name_or_path", "transformers_version", "revision"})
 
 
-def hash_weights(directory: Path) -> str:
+def hash_weights(directory: Path, home: Path | None = None) -> str:
     """``"sha256:…"`` over all weight files of a model or adapter folder and the settings they are applied with.
 
     Counted are the names and contents of ``*.safetensors`` and of litgpt's ``lit_model.pth`` and
@@ -30,24 +32,33 @@ def hash_weights(directory: Path) -> str:
     ``adapter_config.json`` without paths and versions, litgpt's ``model_config.yaml``, and the LoRA settings in
     litgpt's ``hyperparameters.yaml``. (Two adapters with the same matrices and another ``lora_alpha`` are two models.)
 
+    Args:
+        directory: of the model or adapter.
+        home: cache folder; what large files hash to is remembered there (``remembered_hash``). None reads all of them.
+
     Raises:
         ModelError: the folder has no weights, or they cannot be read.
     """
     files = weight_files(directory)
     if not files:
         raise ModelError(f"no weights in {directory} (*.safetensors or lit_model.pth)")
-    digest = hashlib.sha256()
     try:
-        for path in files:
-            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-            with path.open("rb") as stream:
-                while chunk := stream.read(CHUNK_BYTES):
-                    digest.update(chunk)
-        for name, settings in _settings(directory):
-            digest.update(f"{name}\0{settings}\0".encode())
+        settings = _settings(directory)
+
+        def read() -> str:
+            digest = hashlib.sha256()
+            for path in files:
+                digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+                with path.open("rb") as stream:
+                    while chunk := stream.read(CHUNK_BYTES):
+                        digest.update(chunk)
+            for name, text in settings:
+                digest.update(f"{name}\0{text}\0".encode())
+            return f"sha256:{digest.hexdigest()}"
+
+        return read() if home is None else remembered_hash(files, settings, home, read)
     except OSError as error:
         raise ModelError(f"cannot read the weights in {directory}: {error}") from error
-    return f"sha256:{digest.hexdigest()}"
 
 
 def weight_files(directory: Path) -> list[Path]:

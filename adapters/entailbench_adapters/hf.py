@@ -33,6 +33,7 @@ class HfBackend(Backend):
     name: ClassVar[str] = "hf"
     Options: ClassVar[type] = HfOptions
     scores: ClassVar[bool] = True
+    manner: ClassVar[frozenset[str]] = frozenset({"batch_size"})
     requires = {"torch": PIP, "transformers": PIP, "peft": PIP, "safetensors": PIP}  # noqa: RUF012 -- read only
     export_formats: ClassVar[tuple[str, ...]] = ("peft", "hf")
 

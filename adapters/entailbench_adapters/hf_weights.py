@@ -97,7 +97,7 @@ def shared_base(options: HfOptions, context: OpenContext) -> SharedBase:
     return context.shared.get(
         context.root or context.name,
         key,
-        lambda: load(directory, device, dtype, options.trust_remote_code, options.quantize),
+        lambda: load(directory, device, dtype, options.trust_remote_code, options.quantize, context.home),
     )
 
 
@@ -162,8 +162,17 @@ def load(
     dtype: torch.dtype,
     trust_remote_code: bool,
     quantize: Quantize | None = None,
+    home: Path | None = None,
 ) -> SharedBase:
     """Loads the model in ``directory``; for itself alone, ``shared_base`` is what models share.
+
+    Args:
+        directory: config, weights and tokenizer.
+        device: what computes.
+        dtype: of what is computed.
+        trust_remote_code: whether code of the checkpoint may run.
+        quantize: how the weights are quantized.
+        home: see ``fingerprint.hash_weights``.
 
     Raises:
         ModelError: it cannot be read, or some of its weights are missing.
@@ -196,7 +205,7 @@ def load(
             # transformers only warns, and answers with random numbers in their place.
             raise ModelError(f"{directory} is incomplete: no weights for {missing[0]} ({len(missing)} tensors missing)")
         model = model.eval() if placed else model.to(device).eval()
-    return SharedBase(model, tokenizer, directory=directory, weights=hash_weights(directory), quantize=quantize)
+    return SharedBase(model, tokenizer, directory=directory, weights=hash_weights(directory, home), quantize=quantize)
 
 
 def _device(wanted: str) -> torch.device:

@@ -39,6 +39,7 @@ class LitgptBackend(Backend):
     Options: ClassVar[type] = LitgptOptions
     uses_base: ClassVar[bool] = True
     scores: ClassVar[bool] = True
+    manner: ClassVar[frozenset[str]] = frozenset({"batch_size"})
     requires = {"litgpt": PIP, "torch": PIP, "transformers": PIP, "peft": PIP}  # noqa: RUF012 -- read only
     export_formats: ClassVar[tuple[str, ...]] = ("peft", "hf", "litgpt")
     export_dtypes = {"peft": ("float32", "bfloat16", "float16")}  # noqa: RUF012 -- read only

@@ -36,7 +36,7 @@ def hf_directory(checkpoint: Checkpoint, home: Path, notify: Callable[[str], Non
     Raises:
         ModelError: the architecture or a file stands in the way.
     """
-    key = _key(hash_weights(checkpoint.directory), checkpoint.directory)
+    key = _key(hash_weights(checkpoint.directory, home), checkpoint.directory)
     target = home / "converted" / key
 
     def make(folder: Path) -> None:
@@ -134,7 +134,7 @@ def litgpt_directory(
         ModelError: the architecture or a file stands in the way.
     """
     config = litgpt_config(read_hf_config(source), names=names, where=str(source))
-    key = _key(hash_weights(source), source)
+    key = _key(hash_weights(source, home), source)
     target = home / "litgpt" / key / config.name
 
     def make(folder: Path) -> None:

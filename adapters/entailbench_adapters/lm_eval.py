@@ -91,6 +91,7 @@ class LmEvalBackend(Backend):
     name: ClassVar[str] = "lm-eval"
     Options: ClassVar[type] = LmEvalOptions
     scores: ClassVar[bool] = True
+    manner: ClassVar[frozenset[str]] = frozenset({"batch_size", "chunk"})
     requires: ClassVar[dict[str, str]] = {"lm_eval": "'entailbench[lm-eval]'"}
 
     def check(self, options: LmEvalOptions, context: OpenContext) -> Iterable[str]:
@@ -152,7 +153,9 @@ class LmEvalBackend(Backend):
             "args": json.dumps({key: _public(value) for key, value in options.args.items()}, sort_keys=True),
             "batch_size": str(options.batch_size),
         }
-        identity = ModelIdentity(backend=self.name, weights=_weights(folders), details=details)
+        identity = ModelIdentity(
+            backend=self.name, weights=_weights(options.args, folders, context.home), details=details
+        )
         return LmEvalModel(options.model, lm, identity, chunk=options.chunk, secrets=secrets)
 
 
@@ -203,14 +206,16 @@ def _resolved(args: Mapping[str, ArgValue], context: OpenContext) -> tuple[dict[
     return arguments, folders
 
 
-def _weights(folders: Mapping[str, Path]) -> str | None:
-    """The hash of local weights, base and adapter; None where a hub id or a server hides them."""
+def _weights(args: Mapping[str, ArgValue], folders: Mapping[str, Path], home: Path) -> str | None:
+    """The hash of local weights, base and adapter; None where a hub id or a server hides any of them."""
     from .fingerprint import hash_weights
+    from .lm_eval_model import HASHED
 
-    if "pretrained" not in folders:
+    parts = [key for key in HASHED if args.get(key)]
+    if "pretrained" not in folders or not set(parts) <= set(folders):
         return None
     try:
-        return "+".join(hash_weights(folders[key]) for key in ("pretrained", "peft", "delta") if key in folders)
+        return "+".join(hash_weights(folders[key], home) for key in parts)
     except ModelError:
         # A form that lm-eval opens and that we cannot hash, e.g. GGUF.
         return None

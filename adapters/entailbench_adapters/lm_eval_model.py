@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from lm_eval.api.model import LM
 
 __all__ = ["LmEvalModel"]
+
+HASHED = ("pretrained", "peft", "delta")
+"""Arguments that are folders whose weights are hashed, where there is a hash."""
+PACKAGES = ("lm_eval", "torch", "transformers", "vllm", "sglang", "litellm")
+"""What may compute the answers."""
 
 
 class LmEvalModel(Model):
@@ -37,11 +44,21 @@ class LmEvalModel(Model):
         self._secrets = tuple(secrets)
         self.chat = _takes_conversations(name, lm)
         self._identity = dataclasses.replace(identity, template=_template_hash(lm), served=_served(lm))
+        self._determined = _determined(self._identity, lm)
 
     @property
     def identity(self) -> ModelIdentity:
         """lm-eval's name and arguments, and the weights where they are local."""
         return self._identity
+
+    @property
+    def determined_by(self) -> Mapping[str, Any] | None:
+        """None where lm-eval loads weights that nobody hashed, e.g. those of a hub id."""
+        return self._determined
+
+    def repeatable(self, decoding: Decoding) -> bool:
+        """Only greedy: what is drawn depends on which prompts are computed together, and APIs are sent no seed."""
+        return decoding.temperature == 0
 
     def render(self, messages: Sequence[Message]) -> str:
         """What lm-eval's model makes of the conversation; plain text for a model without a chat format."""
@@ -132,6 +149,37 @@ class LmEvalModel(Model):
             # Some of lm-eval's API models log an error and return what they have.
             raise ModelError(f"lm-eval's {self._name!r} answered {len(results)} of {len(requests)} requests")
         return list(results)
+
+
+def _determined(known: ModelIdentity, lm: LM) -> dict[str, Any] | None:
+    if known.weights is None and known.served is None:
+        return None
+    arguments = json.loads(known.details.get("args", "{}"))
+    if known.weights is not None:
+        # The contents of these folders are hashed: the same weights may lie elsewhere.
+        arguments = {key: value for key, value in arguments.items() if key not in HASHED}
+    model = getattr(lm, "model", None)
+    # Unlike our backends, lm-eval lets a checkpoint's own generation settings (repetition penalty) take part.
+    generation = getattr(model, "generation_config", None)
+    return {
+        "backend": known.backend,
+        "weights": known.weights,
+        "template": known.template,
+        "served": known.served,
+        "model": known.details.get("model"),
+        "args": arguments,
+        "device": str(getattr(lm, "device", None) or "").partition(":")[0],
+        "dtype": str(getattr(model, "dtype", "")),
+        "generation": json.loads(generation.to_json_string()) if hasattr(generation, "to_json_string") else None,
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _request(kind: Any, prompt: Prompt, arguments: tuple[Any, ...]) -> Instance:

@@ -97,6 +97,9 @@ class OpenaiBackend(Backend):
     name: ClassVar[str] = "openai"
     Options: ClassVar[type] = OpenaiOptions
     remote: ClassVar[bool] = True
+    manner: ClassVar[frozenset[str]] = frozenset(
+        {"api_key_env", "concurrency", "timeout", "max_retries", "backoff", "max_wait", "price"}
+    )
     requires: ClassVar[dict[str, str]] = {"openai": "'entailbench[openai]'", "tenacity": "'entailbench[openai]'"}
 
     def check(self, options: OpenaiOptions, context: OpenContext) -> Iterable[str]:

@@ -93,6 +93,36 @@ class OpenaiModel(Model):
         self._usage = Usage(dollars=None if manner.price is None else 0.0, uncertain=None)
         self._served: dict[str, None] = {}
         self._fingerprints: dict[str, None] = {}
+        self._answered_by: dict[str, str] = {}
+
+    @property
+    def determined_by(self) -> Mapping[str, Any]:
+        """What is asked for, and where; what the server says of itself is in ``answered_by``."""
+        manner = self._manner
+        return {
+            "backend": "openai",
+            "model": self._server.model,
+            "endpoint": self._server.url,
+            "system": manner.system,
+            "not sent": sorted(manner.without),
+            "limit": manner.limit_field,
+            "logprobs": manner.logprobs is not False,
+        }
+
+    def repeatable(self, decoding: Decoding) -> bool:
+        """Not where the server draws and is sent no seed: by the task's temperature, or by its own if none is sent."""
+        draws = decoding.temperature > 0 or "temperature" in self._manner.without
+        return not (draws and "seed" in self._manner.without)
+
+    @property
+    def answered_by(self) -> Mapping[str, str]:
+        return self._answered_by
+
+    def recall(self, answered_by: Mapping[str, str]) -> None:
+        if served := answered_by.get("served"):
+            self._served[served] = None
+        if fingerprint := answered_by.get("fingerprint"):
+            self._fingerprints[fingerprint] = None
 
     @property
     def identity(self) -> ModelIdentity:
@@ -140,9 +170,11 @@ class OpenaiModel(Model):
         )
         for outcome in outcomes:
             if outcome.reply is not None:
-                self._served[one_line(outcome.reply.model or "an unnamed model")] = None
+                told = {"served": one_line(outcome.reply.model or "an unnamed model")}
                 if outcome.reply.fingerprint:
-                    self._fingerprints[one_line(outcome.reply.fingerprint)] = None
+                    told["fingerprint"] = one_line(outcome.reply.fingerprint)
+                self.recall(told)
+                self._answered_by = told
             yield outcome.answer
 
     def close(self) -> None:

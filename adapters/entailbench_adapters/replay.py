@@ -7,9 +7,9 @@ It generates nothing. Recorded are a ``.jsonl`` or ``.csv`` file of your own, or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from entailbench import (
     UNPARSED,
@@ -56,6 +56,7 @@ class ReplayBackend(Backend):
 
     name: ClassVar[str] = "replay"
     Options: ClassVar[type] = ReplayOptions
+    caches: ClassVar[bool] = False
 
     def check(self, options: ReplayOptions, context: OpenContext) -> Iterable[str]:
         """Reads the whole file: a mistake in its last line is known before the first token."""
@@ -107,6 +108,16 @@ class _ReplayModel(Model):
             details={"answers": self._options.answers, "key": self._recorded.kind},
             remark=_which(self._options.sample, self._recorded.samples),
         )
+
+    @property
+    def determined_by(self) -> Mapping[str, Any]:
+        """The file, and what of it is read; a run that was interrupted goes on with the same one only."""
+        options = self._options
+        return {
+            "backend": "replay",
+            "answers": self._recorded.sha256,
+            "read": [options.answer_column, options.key, options.samples, options.sample],
+        }
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
         """Yields the recorded texts in order.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from entailbench.home import default_home
+
 if TYPE_CHECKING:
     from entailbench.plugins import Plugins
     from entailbench.registry import Registry
@@ -22,6 +24,18 @@ def config_option(function: F) -> F:
         "--config",
         type=click.Path(path_type=Path),
         help="Configuration file.  [default: ./entailbench.toml if it exists]",
+    )(function)
+
+
+def folder_option(function: F) -> F:
+    """``--cache DIR``, given to the function as ``folder``."""
+    return click.option(
+        "--cache",
+        "folder",
+        type=click.Path(path_type=Path),
+        default=default_home,
+        metavar="DIR",
+        help="The folder of the cache.  [default: the user's cache folder]",
     )(function)
 
 

@@ -74,7 +74,13 @@ def _result(kind: str, result: ModelResult) -> Iterator[Line]:
     if result.unavailable:
         yield kind, result.name, "overall", "", "", "", "", "", f"unavailable: {result.unavailable}"
         return
-    plain = {"rows": result.rows, "unparsed": result.unparsed, "seconds": result.seconds, "leaked": result.leaked}
+    plain = {
+        "rows": result.rows,
+        "unparsed": result.unparsed,
+        "seconds": result.seconds,
+        "cached": result.cached,
+        "leaked": result.leaked,
+    }
     plain |= {"errors": result.errors, "refused": result.refused, "filtered": result.filtered}
     if result.usage is not None:
         plain |= {field.name: getattr(result.usage, field.name) for field in dataclasses.fields(result.usage)}

@@ -217,7 +217,11 @@ def seeds_note(name: str, seeds: Seeds) -> str:
 
 
 def outcome_notes(result: ModelResult) -> Iterator[str]:
-    """How many rows have no answer, or none that counts, and what answering took; nothing where nobody counts."""
+    """How many answers the cache gave, how many rows have none that counts, and what answering took; nothing where
+    nobody counts."""
+    if result.cached:
+        others = "" if result.seconds is None else "; the seconds are of the others"
+        yield f"{result.name}: {result.cached:,} of {result.rows:,} answers came from the cache{others}."
     if told := counted(result.errors, result.refused, result.filtered):
         rows = result.errors + result.refused + result.filtered
         counts = "row has no answer that counts and is" if rows == 1 else "rows have no answer that counts and are"

@@ -114,6 +114,7 @@ def _result(
         error_examples=_error_examples(line),
         usage=line.usage,
         seconds=line.seconds,
+        cached=line.cached,
         identity=line.identity,
         leaked=line.leaked,
         lineage=line.lineage,

@@ -102,6 +102,7 @@ def _result(
         refused=round(fmean(member.refused for member in members)),
         filtered=round(fmean(member.filtered for member in members)),
         seconds=fmean(seconds) if seconds else None,
+        cached=round(fmean(member.cached for member in members)),
         leaked=leaked,
         not_better_than=tuple(
             other.name for other in baselines if not is_positive(line_difference(sample, line, other))
