@@ -102,3 +102,14 @@ def test_a_home_that_cannot_be_written_or_has_rubbish(model: Path, home: Path, r
     (home / "file").write_text("")
     assert hash_weights(model, home / "file") == first
     assert len(read) == 3
+
+
+def test_a_small_file_beside_a_large_one_is_read_whatever_its_times_say(
+    model: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        remembered_hash, "_state", lambda files: [(one.name, 0, 0, one.stat().st_size, 0, 0) for one in files]
+    )
+    first = hash_weights(model, home)
+    (model / "small.safetensors").write_bytes(b"e" * (SMALL - 1))
+    assert hash_weights(model, home) == hash_weights(model) != first
