@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,7 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
     versions = _versions()
     directory.write("versions.json", versions)
     observer.notify(f"run directory: {directory.path}")
-    rows = {task.name: harness.rows_of(task, config.limit) for task in plan.tasks}
-    for name, asked in rows.items():
-        directory.write_lines(f"rows/{name}.jsonl", asked)
+    rows = {task.name: _written_rows(task, config.limit, directory) for task in plan.tasks}
     for name, twin in plan.perturbed.items():
         directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
     try:
@@ -107,6 +105,19 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
     )
     identities = {one.name: one.identity for one in tasks[0].models if one.identity}
     return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
+
+
+def _written_rows(task: harness.LoadedTask, limit: int | None, directory: RunDirectory) -> tuple[Row, ...]:
+    """Writes the rows that are asked, and gives them back without their prompts, which only comparing runs needs."""
+    kept: list[Row] = []
+
+    def each() -> Iterator[Row]:
+        for row in harness.rows_of(task, limit):
+            kept.append(replace(row, prompt=""))
+            yield row
+
+    directory.write_lines(f"rows/{task.name}.jsonl", each())
+    return tuple(kept)
 
 
 def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[TaskCost, ...]:
