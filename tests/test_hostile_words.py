@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entailbench import hookimpl
 from entailbench.report.csv_cells import cell
 from entailbench.terminal import harmless
 from hostile_words import (
@@ -227,3 +228,33 @@ def test_nor_latex(place: Path) -> None:
     assert r"\input" not in text
     assert r"\write18" not in text
     assert r"\textbackslash{}input" in text or "input" not in text
+
+
+def test_a_usage_error_whose_message_is_hostile(capsys: pytest.CaptureFixture[str]) -> None:
+    """click quotes what it repeats itself; a command, of a plugin perhaps, may not."""
+    import click
+
+    from entailbench.cli import main
+    from entailbench.plugins import create_plugin_manager
+
+    class Theirs:
+        @hookimpl
+        def entailbench_commands(self, cli: click.Group) -> None:
+            @cli.command("theirs")
+            def command() -> None:
+                raise click.UsageError(CONTROLS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "entailbench.cli.create_plugin_manager",
+            lambda **given: create_plugin_manager(environment={}, extra={"theirs": Theirs()}, **given),
+        )
+        with pytest.raises(SystemExit) as ended:
+            main(["theirs"])
+    from entailbench.cli import cli
+
+    cli.commands.pop("theirs")
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "\\u001b]0;title" in told.err
+    assert not obeyed(told.out + told.err)
