@@ -19,6 +19,7 @@ from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.findings import Report
+from entailbench.free_memory import give_back
 from entailbench.leaks import find_leaks
 from entailbench.limits import MAX_ERRORS, Limits, Purse
 from entailbench.registry import Registry
@@ -98,6 +99,7 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
         raise
     finally:
         plan.shared.keep_only(())
+    give_back()
     observer.notify("computing intervals and tests")
     tasks = tuple(
         _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
