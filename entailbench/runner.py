@@ -99,13 +99,14 @@ def run(config: RunConfig, registry: Registry, observer: Observer) -> Outcome:
         raise
     finally:
         plan.shared.keep_only(())
-    give_back()
     observer.notify("computing intervals and tests")
     tasks = tuple(
         _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
         for task in plan.tasks
     )
     identities = {one.name: one.identity for one in tasks[0].models if one.identity}
+    del plan  # and with it the tasks' own rows, of which nothing more is needed
+    give_back()
     return Outcome(analyse(tasks, str(directory.path), identities, versions), tasks)
 
 
