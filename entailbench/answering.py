@@ -150,7 +150,7 @@ def _read_back(resolved: ResolvedModel, work: Work) -> dict[str, ModelAnswers]:
             task.name,
             name,
             work.before(resolved).described,
-            harness.rows_of(task, limit),
+            tuple(harness.rows_of(task, limit)),
             perturbed[task.name].rows if task.name in perturbed else (),
         )
         for task in work.plan.tasks

@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pass
         code = cli.main(args=None if arguments is None else list(arguments), standalone_mode=False, obj=plugins)
     except EntailbenchError as error:
-        echo(f"entailbench: {error}", err=True)
+        echo(redact(f"entailbench: {error}"), err=True)
         code = error.exit_code
     except click.exceptions.Exit as exit_request:
         code = exit_request.exit_code

@@ -1,10 +1,13 @@
-"""How much memory could be taken now."""
+"""How much memory could be taken now, and giving back what is not used."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from pathlib import Path
 
-__all__ = ["available_memory"]
+__all__ = ["available_memory", "give_back"]
 
 UNKNOWN_BYTES = 2**32
 """Where the system tells nothing."""
@@ -34,3 +37,14 @@ def _cgroup() -> int | None:
         return None if limit == "max" else max(0, int(limit) - int(used))
     except (OSError, ValueError):
         return None
+
+
+def give_back() -> None:
+    """Gives memory that is free inside this process back to the system, where the C library is glibc.
+
+    It keeps what was freed between things that are still in use: after a task of 100,000 rows a hundred megabytes.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

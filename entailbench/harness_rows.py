@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from entailbench.answered import FACETS, THREE_WAY, Judged, Row
@@ -15,13 +15,14 @@ from entailbench.records import ENTAILMENT, LABELS, UNPARSED, Answer, CandidateS
 __all__ = ["judged_of", "rows_of"]
 
 
-def rows_of(loaded: LoadedTask, limit: int | None = None) -> tuple[Row, ...]:
+def rows_of(loaded: LoadedTask, limit: int | None = None) -> Iterator[Row]:
     """The rows that are asked, in order."""
-    asked = enumerate(loaded.docs[:limit])
-    return tuple(_row(number, doc, str(loaded.task.doc_to_text(doc))) for number, doc in asked)
+    for number, doc in enumerate(loaded.docs[:limit]):
+        yield _row(number, doc, str(loaded.task.doc_to_text(doc)))
 
 
 def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
+    # What many rows have in common, as the text of a puzzle, is kept once.
     context = str(doc.get("context", ""))
     published = str(doc.get("label_published") or "")
     proof = str(doc.get("proof") or "")
@@ -32,16 +33,20 @@ def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
         doc_id=number,
         id=str(doc.get("id", number)),
         puzzle=str(doc.get("puzzle") or "") or hashlib.sha256((context or f"row {number}").encode()).hexdigest()[:12],
-        context=context,
+        context=sys.intern(context),
         question=str(doc.get("question", "")),
-        gold=str(doc["label"]),
-        truth=truth if truth in THREE_WAY else "",
-        published=published,
-        verified=verified if verified in THREE_WAY else "",
+        gold=sys.intern(str(doc["label"])),
+        truth=sys.intern(truth) if truth in THREE_WAY else "",
+        published=sys.intern(published),
+        verified=sys.intern(verified) if verified in THREE_WAY else "",
         proof=proof,
-        facets={name: doc[name] for name in FACETS if doc.get(name) not in (None, "")},
+        facets={name: _once(doc[name]) for name in FACETS if doc.get(name) not in (None, "")},
         prompt=prompt,
     )
+
+
+def _once(value: Any) -> Any:
+    return sys.intern(value) if type(value) is str else value
 
 
 def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | CandidateScores | None = None) -> Judged:
@@ -72,7 +77,7 @@ def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | Ca
         return _scored(loaded.task.doc_to_choice(sample["doc"]), sample, cut)
     said = sample["filtered_resps"][0]
     text = sys.intern(str(sample["resps"][0][0]))
-    label = str(said) if said in LABELS else UNPARSED
+    label = sys.intern(str(said)) if said in LABELS else UNPARSED
     return Judged(
         doc_id=sample["doc_id"],
         predicted=label,

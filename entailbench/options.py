@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from entailbench.errors import nearest_hint
 
 __all__ = ["parse_options"]
+
+SECRET = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
 
 
 def parse_options(
@@ -46,7 +49,7 @@ def parse_options(
             if detail["type"] == "missing":
                 problems.append(f"{where(None)}: the key {key!r} is missing")
             else:
-                entry = f"{where(key)}: key {'.'.join(location)!r}: {message}{_shown(known.get(key or ''))}"
+                entry = f"{where(key)}: key {'.'.join(location)!r}: {message}{_shown(key or '', known.get(key or ''))}"
                 # A union reports once per member; the first says enough.
                 if not any(problem.startswith(f"{where(key)}: key '{key}") for problem in problems):
                     problems.append(entry)
@@ -54,7 +57,9 @@ def parse_options(
     return (None if problems else options), problems
 
 
-def _shown(value: Any) -> str:
-    """What was given, unless it could carry a secret: a URL with a password, a table of arguments."""
+def _shown(key: str, value: Any) -> str:
+    """What was given, unless it could carry a secret: a key, a URL with a password, a table of arguments."""
+    if SECRET.search(key):
+        return ""
     plain = isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 20 and "@" not in value)
     return f", got {value!r}" if plain else ""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from entailbench.answered import Row
 from entailbench.bounded import parse_json, read_json
 from entailbench.contracts import Model, ResolvedModel
 from entailbench.errors import DataError, UsageError
@@ -73,7 +71,7 @@ class Progress:
 def described_plan(
     plan: Plan,
     config: RunConfig,
-    rows: Mapping[str, Sequence[Row]],
+    questions: Mapping[str, str],
     tasks: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -82,13 +80,12 @@ def described_plan(
     Args:
         plan: what it will do.
         config: what it was asked.
-        rows: of each task.
+        questions: by task, the hash of its rows.
         tasks: as in ``tasks.json``.
         versions: as in ``versions.json``.
     """
     asked = {name: getattr(config, name) for name in ASKED}
     models = {one.spec.name: _described_model(one) for one in plan.models}
-    questions = {name: hashlib.sha256(to_json(given).encode()).hexdigest() for name, given in rows.items()}
     described = {"asked": asked, "models": models, "tasks": tasks, "questions": questions, "versions": versions}
     plain: dict[str, Any] = json.loads(to_json(described))
     return plain

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from entailbench.contracts import ResolvedModel, Shared
 from entailbench.costs import TaskCost, budget_problems, cost_lines, estimate_costs
 from entailbench.errors import EntailbenchError, PreflightError, UsageError
 from entailbench.findings import Report
+from entailbench.free_memory import give_back
 from entailbench.leaks import find_leaks
 from entailbench.limits import Limits, Purse
 from entailbench.registry import Registry
@@ -36,7 +38,7 @@ from entailbench.resuming import (
     told,
 )
 from entailbench.robustness import PerturbedTask, perturbed_task
-from entailbench.run_directory import RunDirectory
+from entailbench.run_directory import RunDirectory, to_json
 from entailbench.run_plan import DEFAULT_TASK, Observer, Plan, RunConfig
 from entailbench.stats.baselines import baselines
 from entailbench.training_rows import training_rows
@@ -77,9 +79,10 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
         for line in cost_lines(plan.costs, config.budget):
             observer.notify(line)
     versions = _versions()
-    rows = {task.name: harness.rows_of(task, config.limit) for task in plan.tasks}
+    kept = {task.name: _kept(task, config.limit) for task in plan.tasks}
+    questions = {name: hashed for name, (_, hashed) in kept.items()}
     tasks = {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks}
-    described = described_plan(plan, config, rows, tasks, versions)
+    described = described_plan(plan, config, questions, tasks, versions)
     with _directory(config, registry, described, observer, resume=resume) as directory:
         progress: dict[str, Progress] = {}
         if resume:
@@ -91,8 +94,8 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
             directory.write("config.json", config)
             directory.write("tasks.json", tasks)
             directory.write("versions.json", versions)
-            for name, asked in rows.items():
-                directory.write_lines(f"rows/{name}.jsonl", asked)
+            for task in plan.tasks:
+                directory.write_lines(f"rows/{task.name}.jsonl", harness.rows_of(task, config.limit))
             for name, twin in plan.perturbed.items():
                 directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
             # The last one: a run that has it can go on.
@@ -110,10 +113,12 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
             plan.shared.keep_only(())
         observer.notify("computing intervals and tests")
         found = tuple(
-            _completed(task, rows[task.name], [answers[task.name] for answers in answered], plan, directory)
+            _completed(task, kept[task.name][0], [answers[task.name] for answers in answered], plan, directory)
             for task in plan.tasks
         )
     identities = {one.name: one.identity for one in found[0].models if one.identity}
+    del plan, progress  # and with them the tasks' own rows, of which nothing more is needed
+    give_back()
     return Outcome(analyse(found, str(directory.path), identities, versions), found)
 
 
@@ -145,6 +150,15 @@ def _directory(
     directory = RunDirectory.create(chosen, parent)
     observer.notify(f"run directory: {directory.path}")
     return directory
+
+
+def _kept(task: harness.LoadedTask, limit: int | None) -> tuple[tuple[Row, ...], str]:
+    """The rows that are asked, without their prompts, which only comparing runs needs; and the hash of all of it."""
+    rows, digest = [], hashlib.sha256()
+    for row in harness.rows_of(task, limit):
+        digest.update(f"{to_json(row)}\n".encode())
+        rows.append(replace(row, prompt=""))
+    return tuple(rows), digest.hexdigest()
 
 
 def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[TaskCost, ...]:

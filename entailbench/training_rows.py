@@ -39,7 +39,7 @@ def training_rows(
         return None, _unread(first_line(error))
     if problems:
         return None, _unread(problems[0].removeprefix(f"task {loaded.name!r}: ").splitlines()[0])
-    return harness.rows_of(tasks[0]), ""
+    return tuple(harness.rows_of(tasks[0])), ""
 
 
 def _unread(reason: str) -> str:

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entailbench import hookimpl
 from entailbench.report.csv_cells import cell
+from entailbench.report.latex import escape
 from entailbench.terminal import harmless
 from hostile_words import (
     CONTROLS,
@@ -226,4 +228,36 @@ def test_nor_latex(place: Path) -> None:
     text = (place / "out/report.tex").read_text(encoding="utf-8")
     assert r"\input" not in text
     assert r"\write18" not in text
-    assert r"\textbackslash{}input" in text or "input" not in text
+    assert escape(WORDS[3]).count(r"\textbackslash{}") == 2
+    for word in WORDS:
+        assert not re.search(r"\\(input|write|x)|(?<!\\)[%#&_]", escape(word))
+
+
+def test_a_usage_error_whose_message_is_hostile(capsys: pytest.CaptureFixture[str]) -> None:
+    """click quotes what it repeats itself; a command, of a plugin perhaps, may not."""
+    import click
+
+    from entailbench.cli import main
+    from entailbench.plugins import create_plugin_manager
+
+    class Theirs:
+        @hookimpl
+        def entailbench_commands(self, cli: click.Group) -> None:
+            @cli.command("theirs")
+            def command() -> None:
+                raise click.UsageError(CONTROLS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "entailbench.cli.create_plugin_manager",
+            lambda **given: create_plugin_manager(environment={}, extra={"theirs": Theirs()}, **given),
+        )
+        with pytest.raises(SystemExit) as ended:
+            main(["theirs"])
+    from entailbench.cli import cli
+
+    cli.commands.pop("theirs")
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "\\u001b]0;title" in told.err
+    assert not obeyed(told.out + told.err)

@@ -133,6 +133,35 @@ def test_a_run_directory_whose_names_are_no_names(tmp_path: Path) -> None:
             read_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("models/m.json", {"identity": {"backend": ["x"], "weights": None}}),
+        ("models/m.json", {"identity": {"backend": "x"}}),
+        ("models/m.json", {"identity": {"backend": "x", "weights": 3}}),
+        ("models/m.json", {"identity": {"backend": "x", "weights": None, "details": []}}),
+        ("models/m.json", {"identity": {"backend": "x", "weights": None}, "seconds": {"t": "long"}}),
+        ("models/m.json", {"identity": {"backend": "x", "weights": None}, "leaked": [1]}),
+        ("models/m.json", {"identity": {"backend": "x", "weights": None}, "lineage": "trained"}),
+        ("models/m.json", {"identity": {"backend": "x", "weights": None}, "usage": {"dollars": float("nan")}}),
+        ("tasks.json", {"t": []}),
+        ("tasks.json", {"t": {"not_perturbed": {"x": 3}}}),
+        ("rows/t.jsonl", {"facets": {"family": ["x"]}}),
+        ("rows/t.jsonl", {"facets": {"depth": 10**40}}),
+        ("rows/t.jsonl", {"doc_id": 10**40}),
+        ("judged/t/m.jsonl", {"probability": 5}),
+        ("judged/t/m.jsonl", {"probability": float("nan")}),
+        ("baselines/t.json", {"name": "constant"}),
+    ],
+)
+def test_values_of_the_wrong_kind_in_a_run_directory(tmp_path: Path, name: str, change: dict[str, object]) -> None:
+    path = whole_run(tmp_path) / name
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, **change} if isinstance(before, dict) else change))
+    with pytest.raises(DataError, match=f"{Path(name).name}"):
+        read_run(tmp_path)
+
+
 def test_a_report_is_not_written_through_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run directory from elsewhere may hold links; what they point to stays as it is."""
     from entailbench.run_directory import RunDirectory
@@ -146,7 +175,9 @@ def test_a_report_is_not_written_through_a_link(tmp_path: Path, monkeypatch: pyt
     assert (run / "report.html").read_text() == "new"
 
 
-@pytest.mark.parametrize("pretrained", ["a/..", "../a", "./a", "a/b/c", "/nowhere", "~/x", "a\\b", "x" * 500, "a/\x1b"])
+@pytest.mark.parametrize(
+    "pretrained", ["a/..", "a/b..c", "../a", "./a", "a/b/c", "/nowhere", "~/x", "a\\b", "x" * 500, "a/\x1b"]
+)
 def test_what_is_to_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pretrained: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENTAILBENCH_HOME", str(tmp_path / "home"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from entailbench import ModelError
+from entailbench import ModelError, redact
 
 
 def first_line(error: BaseException) -> str:
@@ -23,6 +23,7 @@ def raise_first(problems: Iterable[str]) -> None:
 def explained(doing: str) -> Iterator[None]:
     """Turns what transformers, the hub and the file system raise into one or two lines that say what to do."""
     from huggingface_hub import errors as hub
+    from huggingface_hub import get_token
     from safetensors import SafetensorError
 
     try:
@@ -46,4 +47,6 @@ def explained(doing: str) -> Iterator[None]:
         hint = (
             "; it wants to run code of its own: set trust_remote_code = true only if you trust it" if runs_code else ""
         )
-        raise ModelError(f"{doing}: {first_line(error)}{hint}") from error
+        # A server's words may repeat the token that it was sent.
+        said = redact(first_line(error), [get_token() or ""])
+        raise ModelError(f"{doing}: {said}{hint}") from error

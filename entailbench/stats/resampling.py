@@ -28,7 +28,7 @@ __all__ = [
 
 Weights = NDArray[np.uint8] | NDArray[np.uint16] | Floats
 """(draws, puzzles): how often each puzzle was drawn; in one byte each where they fit, since there are millions."""
-BLOCK = 4_000_000
+BLOCK = 1_000_000
 """Weights that are looked at in one go; bounds the memory."""
 
 

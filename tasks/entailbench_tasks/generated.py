@@ -22,7 +22,7 @@ __all__ = ["load"]
 
 FOLDER_VARIABLE = "ENTAILBENCH_GENERATED_DIR"
 MANIFEST = "manifest.json"
-BATCH = 5_000
+BATCH = 1_000
 """Rows that are read at a time."""
 
 
@@ -42,6 +42,7 @@ def load(
         UnknownNameError: no such split.
     """
     import datasets
+    import pyarrow
 
     chosen = generated_dir or os.environ.get(FOLDER_VARIABLE)
     folder = Path(chosen).expanduser() if chosen else importlib.resources.files("entailbench_data") / "puzzte_generated"
@@ -60,6 +61,7 @@ def load(
     except (ValueError, TypeError, OverflowError) as error:  # pyarrow's errors are of these kinds
         reason = str(error).splitlines()[0][:200]
         raise DataError(f"{folder / name}: not every row has the same kind of value in a column: {reason}") from error
+    pyarrow.default_memory_pool().release_unused()  # it would keep as much again for later tables
     if chosen:
         dataset.info.description = f"from {folder}"  # stands in the table's title
     return {"evaluation": dataset}

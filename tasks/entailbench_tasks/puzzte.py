@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entailbench import DataError, UnknownNameError, logic
+from entailbench import DataError, UnknownNameError, logic, redact
 from entailbench_tasks.labels import PUBLISHED_LABELS
 from entailbench_tasks.tables import SUFFIXES, PlacedRow, number_field, read_rows, text_field
 
@@ -146,7 +146,9 @@ def _from_hub(split: str) -> Iterable[PlacedRow]:
             huggingface_hub.HfApi().dataset_info(REPOSITORY, timeout=10)
         rows = datasets.load_dataset(REPOSITORY, split=split)
     except Exception as error:  # httpx, datasets, huggingface_hub and OS errors, as the version pleases
-        summary = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        # A server's words may repeat the token that it was sent.
+        said = redact(str(error), [huggingface_hub.get_token() or ""])
+        summary = (said.strip().splitlines() or [type(error).__name__])[0][:200]
         state = "HF_HUB_OFFLINE is set and it is not in the cache" if HF_HUB_OFFLINE else summary
         raise DataError(f"cannot get {REPOSITORY} from the Hugging Face hub ({state}): {advice}") from error
     return [(f"{REPOSITORY}, {split}, row {number}", row) for number, row in enumerate(rows, start=1)]
