@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -100,26 +100,36 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
                 directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
             # The last one: a run that has it can go on.
             directory.write(PLAN, described)
-        try:
-            with contextlib.ExitStack() as stack:
-                folder = registry.workspace / (config.cache_dir or registry.home)
-                cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
-                answered = answer_all(Work(plan, config.limit, directory, observer, cache, progress))
-        except BaseException:
-            command = _resume_command(directory.path, registry)
-            observer.notify(f"what was answered so far is kept in {directory.path}; go on with it: {command}")
-            raise
-        finally:
-            plan.shared.keep_only(())
-        observer.notify("computing intervals and tests")
-        found = tuple(
-            _completed(task, kept[task.name][0], [answers[task.name] for answers in answered], plan, directory)
-            for task in plan.tasks
-        )
+        command = _resume_command(directory.path, registry)
+        with _or_told(observer, f"what was answered so far is kept in {directory.path}; go on with it: {command}"):
+            try:
+                with contextlib.ExitStack() as stack:
+                    folder = registry.workspace / (config.cache_dir or registry.home)
+                    cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
+                    answered = answer_all(Work(plan, config.limit, directory, observer, cache, progress))
+            finally:
+                plan.shared.keep_only(())
+            observer.notify("computing intervals and tests")
+            found = tuple(
+                _completed(task, kept[task.name][0], [answers[task.name] for answers in answered], plan, directory)
+                for task in plan.tasks
+            )
     identities = {one.name: one.identity for one in found[0].models if one.identity}
     del plan, progress  # and with them the tasks' own rows, of which nothing more is needed
     give_back()
-    return Outcome(analyse(found, str(directory.path), identities, versions), found)
+    command = f"entailbench report {_typed(directory.path)}"
+    with _or_told(observer, f"all answers are kept in {directory.path}; what makes the tables of them: {command}"):
+        return Outcome(analyse(found, str(directory.path), identities, versions), found)
+
+
+@contextlib.contextmanager
+def _or_told(observer: Observer, message: str) -> Iterator[None]:
+    """Says where a run can be taken up again when something ends it here."""
+    try:
+        yield
+    except BaseException:
+        observer.notify(message)
+        raise
 
 
 def _directory(

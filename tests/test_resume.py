@@ -57,6 +57,21 @@ def refusal(runs: Runs, **changes: Any) -> str:
     return str(caught.value)
 
 
+def test_tables_that_are_interrupted_can_be_made_later(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("entailbench.runner.analyse", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runs("tiny", limit=2, cache=False, output=Path("out"))
+    out = runs.workspace / "out"
+    command = f"entailbench report {out}"
+    assert runs.messages[-1] == f"all answers are kept in {out}; what makes the tables of them: {command}"
+    done = CliRunner().invoke(cli, [*command.split()[1:], "--format", "github"])
+    assert done.exit_code == 0, done.output
+    assert "| tiny" in done.output
+
+
 def test_only_what_is_missing_is_asked(
     runs: Runs, stopped: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
