@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from entailbench.bounded import parse_json
 from entailbench.errors import DataError
 
 __all__ = ["FILE", "AnswerCache", "CacheInfo", "CachedModel", "cache_info", "clear_cache", "verify_cache"]
@@ -119,7 +120,7 @@ class AnswerCache:
                     break
                 for question, answer, checksum in rows:
                     if checksum == _checksum(model, question, answer):
-                        found[question] = json.loads(answer)
+                        found[question] = parse_json(answer)
                     else:
                         self._tell_damaged()
         return found
@@ -131,7 +132,7 @@ class AnswerCache:
                 return None
             try:
                 row = self._connection.execute("SELECT answered_by FROM servers WHERE asked = ?", (asked,)).fetchone()
-                return None if row is None else dict(json.loads(row[0]))
+                return None if row is None else dict(parse_json(row[0]))
             except (sqlite3.Error, ValueError, TypeError) as error:
                 self._give_up(error)
                 return None
@@ -236,7 +237,7 @@ def cache_info(folder: Path) -> CacheInfo | None:
             counts = dict(connection.execute("SELECT model, count(*) FROM answers GROUP BY model").fetchall())
             models = connection.execute("SELECT model, name, determined_by, answered_by FROM models ORDER BY since")
             kept = tuple(
-                CachedModel(name, json.loads(determined_by), json.loads(answered_by), counts.get(model, 0))
+                CachedModel(name, parse_json(determined_by), parse_json(answered_by), counts.get(model, 0))
                 for model, name, determined_by, answered_by in models.fetchall()
             )
         finally:

@@ -87,7 +87,7 @@ def described_plan(
     asked = {name: getattr(config, name) for name in ASKED}
     models = {one.spec.name: _described_model(one) for one in plan.models}
     described = {"asked": asked, "models": models, "tasks": tasks, "questions": questions, "versions": versions}
-    plain: dict[str, Any] = json.loads(to_json(described))
+    plain: dict[str, Any] = parse_json(to_json(described))
     return plain
 
 
@@ -135,7 +135,7 @@ def check_same_model(name: str, model: Model, described: Mapping[str, Any]) -> N
         identity = described.get("identity") or {}
         before = {key: identity.get(key) for key in ("backend", "weights", "template")}
         now = {key: getattr(model.identity, key) for key in before}
-    if differences := list(_differences(before or {}, json.loads(to_json(now or {})))):
+    if differences := list(_differences(before or {}, parse_json(to_json(now or {})))):
         raise UsageError(
             f"{name} is not the model that the run began with: {'; '.join(differences)}. Change it back, or begin a "
             "new run"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt
+from entailbench import Answer, CandidateScores, Decoding, Message, Model, ModelError, ModelIdentity, Prompt, bounded
 
 from .quiet_lm_eval import without_bars
 from .redaction import describe, public_url
@@ -154,7 +153,7 @@ class LmEvalModel(Model):
 def _determined(known: ModelIdentity, lm: LM) -> dict[str, Any] | None:
     if known.weights is None and known.served is None:
         return None
-    arguments = json.loads(known.details.get("args", "{}"))
+    arguments = bounded.parse_json(known.details.get("args", "{}"))
     if known.weights is not None:
         # The contents of these folders are hashed: the same weights may lie elsewhere.
         arguments = {key: value for key, value in arguments.items() if key not in HASHED}
@@ -170,7 +169,9 @@ def _determined(known: ModelIdentity, lm: LM) -> dict[str, Any] | None:
         "args": arguments,
         "device": str(getattr(lm, "device", None) or "").partition(":")[0],
         "dtype": str(getattr(model, "dtype", "")),
-        "generation": json.loads(generation.to_json_string()) if hasattr(generation, "to_json_string") else None,
+        "generation": bounded.parse_json(generation.to_json_string())
+        if hasattr(generation, "to_json_string")
+        else None,
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
 
