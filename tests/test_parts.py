@@ -121,7 +121,7 @@ GROWTH = 8_000
 """Bytes a row that a run of three recorded models may grow by; before rows were given in parts it was 35,000."""
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_memory_grows_little_with_rows(tmp_path: Path) -> None:
     import load
 
