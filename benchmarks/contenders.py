@@ -137,7 +137,7 @@ class Ours:
     def __init__(self, work: Work) -> None:
         from pathlib import Path
 
-        from entailbench import OpenContext
+        from entailbench import OpenContext, default_home
         from entailbench_adapters.hf import HfBackend
         from entailbench_adapters.hf_weights import HfOptions
 
@@ -148,8 +148,8 @@ class Ours:
             device=work.device,
             batch_size=work.rows,  # type: ignore[arg-type]
         )
-        here = Path.cwd()
-        self._model: Any = HfBackend().open(options, OpenContext(name="ours", home=here, workspace=here, notify=print))
+        context = OpenContext(name="ours", home=default_home(), workspace=Path.cwd(), notify=print)
+        self._model: Any = HfBackend().open(options, context)
         self.take(work)
 
     def take(self, work: Work) -> None:

@@ -38,7 +38,7 @@ def main() -> int:
         print(
             call(
                 *("-m", "entailbench", "run", "--models", options.models, "--tasks", options.tasks),
-                *("--split", options.split, *selection, "--output", str(ours)),
+                *("--split", options.split, *selection, "--no-cache", "--output", str(ours)),
             )
         )
         print(f"entailbench run: {time.monotonic() - began:.0f} s with start-up")
