@@ -115,13 +115,14 @@ def made(workspace: Path, rows: int, models: int) -> list[str]:
 
 
 def _rows(count: int) -> Iterator[dict[str, object]]:
-    """The shipped rows, again and again; a copy is another puzzle."""
+    """The shipped rows, again and again; a copy is another puzzle, with another text: equal ones would be kept once."""
     shipped = importlib.resources.files("entailbench_data") / "puzzte_generated" / "test.jsonl"
     lines = shipped.read_text(encoding="utf-8").splitlines()
     for number in range(count):
         row = json.loads(lines[number % len(lines)])
         copy = number // len(lines)
-        yield {**row, "id": f"{row['id']}-{copy}", "puzzle": f"{row['puzzle']}-{copy}"}
+        named = {name: f"{row[name]}-{copy}" for name in ("id", "puzzle")}
+        yield {**row, **named, "context": f"{row['context']} ({copy + 1:,})"}
 
 
 def _answer(label: object, chance: random.Random, skill: float) -> str:

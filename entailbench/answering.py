@@ -10,23 +10,24 @@ from typing import Any
 
 from entailbench import harness
 from entailbench.answer_cache import AnswerCache
-from entailbench.answered import Judged, ModelAnswers
 from entailbench.contracts import Model, ResolvedModel
 from entailbench.decoding import with_room_for
 from entailbench.elsewhere import AskedModel, Elsewhere, Listener
 from entailbench.errors import EntailbenchError
-from entailbench.outcomes import prediction, what_it_took
+from entailbench.free_memory import give_back
+from entailbench.outcomes import Tally, prediction, what_it_took
 from entailbench.reading_ahead import ReadingAhead
 from entailbench.records import Answer, CandidateScores, Prompt
 from entailbench.remembering import RememberingModel
-from entailbench.results import read_model_answers
 from entailbench.resuming import Progress, check_same_model
-from entailbench.robustness import PerturbedTask
 from entailbench.run_directory import PredictionsFile, RunDirectory
 from entailbench.run_plan import Observer, Plan
 from entailbench.writing_behind import WritingBehind
 
 __all__ = ["Work", "answer_all"]
+
+MANY_ANSWERS = 10_000
+"""After so many of one model, what asking them took is worth being given back to the system."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,14 @@ class Work:
         return self.progress.get(model.spec.name, Progress())
 
 
-def answer_all(work: Work) -> list[dict[str, ModelAnswers]]:
-    """The answers of all models by task, in the order of the models.
+def answer_all(work: Work) -> None:
+    """Asks all models about all tasks; their answers are then in the run directory, and nowhere else.
 
     Models that compute elsewhere are asked while the others take their turns here. When one fails, what has begun is
     finished and kept, nothing new is begun, and then its error is raised.
     """
     plan, observer = work.plan, work.observer
     finished = [one for one in plan.models if work.before(one).finished]
-    answered = {one.spec.name: _read_back(one, work) for one in finished}
     remote = [one for one in plan.models if one.backend.remote and one not in finished] if len(plan.models) > 1 else []
     here = [one for one in plan.models if one not in (*remote, *finished)]
     failures: list[EntailbenchError] = []
@@ -76,7 +76,7 @@ def answer_all(work: Work) -> list[dict[str, ModelAnswers]]:
                     model = _opened(resolved, work)
                     if later:
                         ahead.begin(later[0].spec.name, _unread_files(later[0], here[: index + 1]))
-                    answered[name] = _answer(model, work)
+                    _answer(model, work)
                 except EntailbenchError as error:
                     failures.append(error)
                     if remote:
@@ -86,7 +86,7 @@ def answer_all(work: Work) -> list[dict[str, ModelAnswers]]:
             while opened:
                 model = opened.pop(0)
                 try:
-                    answered[model.resolved.spec.name] = _answer(model, work)
+                    _answer(model, work)
                 except EntailbenchError as error:
                     failures.append(error)
         finally:
@@ -96,7 +96,6 @@ def answer_all(work: Work) -> list[dict[str, ModelAnswers]]:
                 _close(model, work, {})
     if failures:
         raise failures[0]
-    return [answered[resolved.spec.name] for resolved in plan.models]
 
 
 @dataclass(frozen=True)
@@ -139,22 +138,6 @@ def _opened(resolved: ResolvedModel, work: Work) -> _Opened:
         model.close()
         raise
     return opened
-
-
-def _read_back(resolved: ResolvedModel, work: Work) -> dict[str, ModelAnswers]:
-    """The answers of a model that an earlier start has finished, by task."""
-    name, limit, perturbed = resolved.spec.name, work.limit, work.plan.perturbed
-    return {
-        task.name: read_model_answers(
-            work.directory.path,
-            task.name,
-            name,
-            work.before(resolved).described,
-            tuple(harness.rows_of(task, limit)),
-            perturbed[task.name].rows if task.name in perturbed else (),
-        )
-        for task in work.plan.tasks
-    }
 
 
 def _unread_files(resolved: ResolvedModel, earlier: Sequence[ResolvedModel]) -> list[Path]:
@@ -219,10 +202,10 @@ def _listener(opened: _Opened, loaded: harness.LoadedTask, work: Work, *, behind
     return Listener(on_start, on_answer, on_end)
 
 
-def _answer(opened: _Opened, work: Work) -> dict[str, ModelAnswers]:
-    """Runs an open model over all tasks and closes it; returns its answers by task."""
+def _answer(opened: _Opened, work: Work) -> None:
+    """Runs an open model over all tasks, writes its judged answers and closes it."""
     name, model, plan, directory = opened.resolved.spec.name, opened.model, work.plan, work.directory
-    judged: dict[str, tuple[Judged, ...]] = {}
+    done: dict[str, Tally] = {}
     try:
         for loaded in plan.asked:
             listener = _listener(opened, loaded, work, behind=not opened.resolved.backend.remote)
@@ -242,31 +225,18 @@ def _answer(opened: _Opened, work: Work) -> dict[str, ModelAnswers]:
                 listener.on_end()
             directory.write_lines(f"judged/{loaded.name}/{name}.jsonl", answers)
             # Only now: what could not be written is not done.
-            judged[loaded.name] = answers
-            _describe(opened, work, judged)
-        everything = [one for answers in judged.values() for one in answers]
-        cached = sum(model.cached(task) for task in judged)
-        if took := what_it_took(name, everything, model.usage, cached):
+            done[loaded.name] = Tally.of(answers)
+            if len(answers) > MANY_ANSWERS:
+                del answers
+                give_back()
+            _describe(opened, work, done)
+        if took := what_it_took(name, done.values(), model.usage, sum(model.cached(task) for task in done)):
             work.observer.notify(took)
-        return {
-            task.name: ModelAnswers(
-                name=name,
-                answers=judged[task.name],
-                identity=model.identity,
-                seconds=model.seconds(task.name),
-                cached=model.cached(task.name),
-                leaked=plan.leaks.rows(name, task.name),
-                lineage=opened.lineage,
-                usage=model.usage,
-                perturbed=_perturbed_answers(plan.perturbed.get(task.name), judged),
-            )
-            for task in plan.tasks
-        }
     finally:
-        _close(opened, work, judged)
+        _close(opened, work, done)
 
 
-def _close(opened: _Opened, work: Work, done: Mapping[str, Sequence[Judged]]) -> None:
+def _close(opened: _Opened, work: Work, done: Mapping[str, Tally]) -> None:
     """Writes down what a model was, and closes it."""
     if opened.asked:
         opened.asked.close()
@@ -276,13 +246,13 @@ def _close(opened: _Opened, work: Work, done: Mapping[str, Sequence[Judged]]) ->
         opened.model.close()
 
 
-def _describe(opened: _Opened, work: Work, done: Mapping[str, Sequence[Judged]]) -> None:
+def _describe(opened: _Opened, work: Work, done: Mapping[str, Tally]) -> None:
     """Writes ``models/NAME.json``: when a model is opened, after each task, and at its end.
 
     Args:
         opened: the model.
         work: where to.
-        done: by task that it is through with, its answers.
+        done: by task that it is through with, what became of the rows.
     """
     resolved, model, plan = opened.resolved, opened.model, work.plan
     name = resolved.spec.name
@@ -297,17 +267,13 @@ def _describe(opened: _Opened, work: Work, done: Mapping[str, Sequence[Judged]])
         # What an earlier start was through with it has written down; a kill of this one must not lose it.
         "seconds": {**work.before(resolved).described.get("seconds", {}), **{t: model.seconds(t) for t in done}},
         "cached": {task: model.cached(task) for task in done},
-        "cut": {task: sum(one.cut > 0 for one in answers) for task, answers in done.items()},
+        "cut": {task: tally.cut for task, tally in done.items()},
         "leaked": {task.name: plan.leaks.rows(name, task.name) for task in plan.tasks},
         "lineage": opened.lineage,
         "usage": model.usage,
         "finished": {task.name for task in plan.asked} <= set(done),
     }
     work.directory.write(f"models/{name}.json", described)
-
-
-def _perturbed_answers(twin: PerturbedTask | None, judged: Mapping[str, tuple[Judged, ...]]) -> tuple[Judged, ...]:
-    return judged[twin.loaded.name] if twin and twin.loaded else ()
 
 
 def _decoding_arguments(task: harness.LoadedTask, model: Model) -> dict[str, Any] | None:

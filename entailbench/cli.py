@@ -16,6 +16,7 @@ from entailbench.errors import EntailbenchError
 from entailbench.plugins import create_plugin_manager
 from entailbench.redaction import redact
 from entailbench.terminal import echo
+from entailbench.termination import EXIT_CODE, TerminatedError, terminable
 
 __all__ = ["main"]
 
@@ -83,9 +84,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits.
 
     What the user can mend is one message on standard error and exit code 2 (nothing was computed) or 1 (it
-    had begun), or what the command says of its own codes; Ctrl-C is 130. Any other exception is a bug of ours, keeps
-    its traceback, and has exit code 1.
+    had begun), or what the command says of its own codes; Ctrl-C is 130 and SIGTERM 143. Any other exception is a bug
+    of ours, keeps its traceback, and has exit code 1.
     """
+    with terminable():
+        code = _code(arguments)
+    sys.exit(code)
+
+
+def _code(arguments: Sequence[str] | None) -> int:
+    """Runs the command line; returns the exit code, with everything said that is to be said."""
+    code: object
     try:
         plugins = create_plugin_manager(on_broken=lambda broken: echo(f"entailbench: {broken}", err=True))
         for _ in plugins.call("entailbench_commands", cli=cli):
@@ -99,9 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         _show_usage(error)
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        echo("entailbench: interrupted", err=True)
-        code = 130
+    except (click.Abort, KeyboardInterrupt) as stop:
+        # click makes an Abort of it.
+        terminated = isinstance(stop, TerminatedError) or isinstance(stop.__cause__, TerminatedError)
+        echo("entailbench: told to end (SIGTERM)" if terminated else "entailbench: interrupted", err=True)
+        code = EXIT_CODE if terminated else 130
     except BrokenPipeError:
         # The reader of our output (head, less) has left; Python would complain again while it exits.
         sys.stderr.close()
@@ -119,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         _show_bug(error)
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _show_usage(error: click.ClickException) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from entailbench import harness
 from entailbench.contracts import Backend, ResolvedModel
 from entailbench.errors import RunError
-from entailbench.records import CostEstimate
+from entailbench.records import CostEstimate, Prompt
 
 __all__ = ["TaskCost", "budget_problems", "cost_facts", "cost_lines", "estimate_costs", "money"]
 
@@ -22,17 +22,26 @@ class TaskCost:
     task: str
     rows: int
     estimate: CostEstimate | None
-    """None where answering costs nothing but time."""
+    """Of what is yet to be asked; None where answering costs nothing but time."""
+    known: int = 0
+    """Of the requests, those whose answers are there already: of an earlier start of the run, or in the cache."""
+
+
+Unasked = Callable[[ResolvedModel, harness.LoadedTask, int | None], Sequence[Prompt] | None]
+"""See ``unasked.unasked``."""
 
 
 def estimate_costs(
-    models: Sequence[ResolvedModel], tasks: Sequence[tuple[harness.LoadedTask, int | None]]
+    models: Sequence[ResolvedModel],
+    tasks: Sequence[tuple[harness.LoadedTask, int | None]],
+    unasked: Unasked = lambda model, task, limit: None,
 ) -> tuple[TaskCost, ...]:
     """Asks the backends, which send nothing for it.
 
     Args:
         models: whose own checks found nothing.
         tasks: each with how many of its rows are asked; None is all.
+        unasked: what of it is left to ask; None is all.
     """
     paid = [model for model in models if type(model.backend).estimate is not Backend.estimate]
     found = []
@@ -41,10 +50,13 @@ def estimate_costs(
         # Only for whom it matters: building the prompts of a large task takes a while.
         conversations = harness.conversations_of(task, limit) if paid and decoding else ()
         for model in models:
-            estimate = None
+            estimate, known = None, 0
             if model in paid and decoding:
-                estimate = model.backend.estimate(model.options, model.context, conversations, decoding)
-            found.append(TaskCost(model.spec.name, task.name, len(task.docs[:limit]), estimate))
+                rest = unasked(model, task, limit)
+                asked = conversations if rest is None else [prompt.messages for prompt in rest]
+                known = len(conversations) - len(asked)
+                estimate = model.backend.estimate(model.options, model.context, asked, decoding)
+            found.append(TaskCost(model.spec.name, task.name, len(task.docs[:limit]), estimate, known))
     return tuple(found)
 
 
@@ -64,6 +76,8 @@ def cost_lines(costs: Sequence[TaskCost], budget: float | None) -> Iterator[str]
         if cost.estimate is None:
             yield f"{name}: {cost.rows:,} rows, which cost nothing but time"
         else:
+            if cost.known:
+                yield f"{name}: {cost.known:,} answers are there already and are not asked again"
             yield f"{name}: {_told(cost.estimate)}"
             yield f"  {_dollars(cost.estimate)} ({cost.estimate.price})"
     paid = [cost.estimate for cost in costs if cost.estimate]

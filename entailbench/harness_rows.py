@@ -6,6 +6,8 @@ import hashlib
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from entailbench.answered import FACETS, THREE_WAY, Judged, Row
@@ -29,10 +31,11 @@ def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
     # Rows of corrected tasks say what was proved; generated ones publish nothing but what was proved.
     verified = str(doc.get("truth") or (published if proof else "")) if doc.get("checked") != "unchecked" else ""
     truth = str(doc.get("truth") or published)
+    puzzle = str(doc.get("puzzle") or "") or hashlib.sha256((context or f"row {number}").encode()).hexdigest()[:12]
     return Row(
         doc_id=number,
         id=str(doc.get("id", number)),
-        puzzle=str(doc.get("puzzle") or "") or hashlib.sha256((context or f"row {number}").encode()).hexdigest()[:12],
+        puzzle=sys.intern(puzzle),
         context=sys.intern(context),
         question=str(doc.get("question", "")),
         gold=sys.intern(str(doc["label"])),
@@ -40,13 +43,19 @@ def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
         published=sys.intern(published),
         verified=sys.intern(verified) if verified in THREE_WAY else "",
         proof=proof,
-        facets={name: _once(doc[name]) for name in FACETS if doc.get(name) not in (None, "")},
+        facets=_facets(tuple((name, _plain(doc[name])) for name in FACETS if doc.get(name) not in (None, ""))),
         prompt=prompt,
     )
 
 
-def _once(value: Any) -> Any:
-    return sys.intern(value) if type(value) is str else value
+def _plain(value: Any) -> str | int:
+    return value if type(value) in (str, int) else str(value)
+
+
+@lru_cache(maxsize=4_096)
+def _facets(found: tuple[tuple[str, str | int], ...]) -> Mapping[str, str | int]:
+    """Most combinations are of many rows."""
+    return MappingProxyType(dict(found))
 
 
 def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | CandidateScores | None = None) -> Judged:

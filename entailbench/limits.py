@@ -42,6 +42,12 @@ class Purse:
         """The part of ``spent`` that nobody knows to have been billed: the most that such requests can have cost."""
         return self._uncertain
 
+    @property
+    def pending(self) -> bool:
+        """Whether anything is put aside: some of it may come back."""
+        # What is left of sums of fractions is not quite 0.
+        return self._aside > 1e-12
+
     def put_aside(self, dollars: float) -> bool:
         """Puts an amount aside; False, and nothing is done, where the budget has not that much left."""
         with self._lock:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from entailbench.answered import Judged, cut_told
 from entailbench.costs import money
 from entailbench.records import EMPTY, Answer, CandidateScores, Prompt, Usage
 
-__all__ = ["counted", "prediction", "usage_told", "what_it_took"]
+__all__ = ["Tally", "counted", "prediction", "usage_told", "what_it_took"]
 
 NAMES = {"error": "error", "refused": "refused", "filtered": "content filter"}
 """What tables and messages call the outcomes that are no answer."""
@@ -92,13 +93,37 @@ def usage_told(usage: Usage) -> str:
     return told
 
 
-def what_it_took(name: str, answers: Sequence[Judged], usage: Usage | None, cached: int = 0) -> str | None:
-    """``"gpt35: 412 of 1,000 answers from the cache; 588 requests, …; 3 errors"``; None where nothing is to be said."""
-    kinds = Counter(answer.outcome for answer in answers)
-    told = [f"{cached:,} of {len(answers):,} answers from the cache"] if cached else []
+@dataclass(frozen=True)
+class Tally:
+    """What became of the rows of one task."""
+
+    rows: int
+    outcomes: Mapping[str, int]
+    """By the outcome, of ``records.OUTCOMES``."""
+    cut: int
+    """Rows whose prompt was cut at the left."""
+
+    @classmethod
+    def of(cls, answers: Sequence[Judged]) -> Tally:
+        """Counts them."""
+        outcomes = Counter(answer.outcome for answer in answers)
+        return cls(len(answers), outcomes, sum(answer.cut > 0 for answer in answers))
+
+
+def what_it_took(name: str, tallies: Collection[Tally], usage: Usage | None, cached: int = 0) -> str | None:
+    """``"gpt35: 412 of 1,000 answers from the cache; 588 requests, …; 3 errors"``; None where nothing is to be said.
+
+    Args:
+        name: of the model.
+        tallies: of its tasks.
+        usage: see ``Model.usage``.
+        cached: how many of the answers came from the cache.
+    """
+    told = [f"{cached:,} of {sum(one.rows for one in tallies):,} answers from the cache"] if cached else []
     told += [usage_told(usage)] if usage is not None else []
-    if failed := counted(kinds["error"], kinds["refused"], kinds["filtered"]):
-        told.append(failed)
-    if cut := sum(answer.cut > 0 for answer in answers):
+    failed = (sum(one.outcomes.get(kind, 0) for one in tallies) for kind in ("error", "refused", "filtered"))
+    if said := counted(*failed):
+        told.append(said)
+    if cut := sum(one.cut for one in tallies):
         told.append(f"{cut_told(cut)} since they are longer than its context")
     return f"{name}: {'; '.join(told)}" if told else None

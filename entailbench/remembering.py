@@ -65,7 +65,7 @@ class RememberingModel(Model):
         self._cache = cache
         self._earlier = earlier or {}
         self._earlier_seconds = earlier_seconds or {}
-        self._asked: dict[str, str] = {}
+        self._asked: Mapping[str, str] = EMPTY
         self._cached: dict[str, Mapping[str, str]] = {}
         self._seconds: dict[str, float] = {}
         self._spent = _sum([one.answer.usage for one in self._earlier.values() if isinstance(one.answer, Answer)])
@@ -111,7 +111,7 @@ class RememberingModel(Model):
         return self._cached.get(prompt_id, self.answered_by)
 
     def asked(self, prompt_id: str) -> str:
-        """The key of the question; known when it has been put."""
+        """The key of the question; known while the answers to those that were put last are taken."""
         return self._asked[prompt_id]
 
     def cached(self, task: str) -> int:
@@ -131,11 +131,31 @@ class RememberingModel(Model):
 
     # Asking
 
+    @property
+    def is_remembered(self) -> bool:
+        """Whether any answer of it may be: by its run, or in the cache."""
+        if self._earlier:
+            return True
+        determined_by = self.determined_by
+        if self._cache is None or determined_by is None:
+            return False
+        return self._cache.last_answered_by(model_key(determined_by, EMPTY)) is not None
+
+    def unasked(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Prompt]:
+        """Those of the prompts that ``generate`` would put to the model."""
+        rest = [prompt for prompt in prompts if prompt.id not in self._earlier]
+        if self._cache is None or not self._is_kept(decoding):
+            return rest
+        found, _ = self._found(self._cache, rest, {prompt.id: question_key(prompt, decoding) for prompt in rest})
+        return [prompt for prompt in rest if prompt.id not in found]
+
+    def _is_kept(self, decoding: Decoding) -> bool:
+        return self.determined_by is not None and self._model.repeatable(decoding)
+
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
         keys = {prompt.id: question_key(prompt, decoding) for prompt in prompts}
-        repeatable = self.determined_by is not None and self._model.repeatable(decoding)
         for answer in self._answers(
-            prompts, keys, lambda rest: self._model.generate(rest, decoding), repeatable=repeatable
+            prompts, keys, lambda rest: self._model.generate(rest, decoding), repeatable=self._is_kept(decoding)
         ):
             assert isinstance(answer, Answer)
             yield answer
@@ -161,7 +181,7 @@ class RememberingModel(Model):
         *,
         repeatable: bool,
     ) -> Iterator[Answered]:
-        self._asked.update(keys)
+        self._asked = keys
         rest = []
         for prompt in prompts:
             one = self._earlier.get(prompt.id)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -15,7 +17,7 @@ from entailbench.errors import DataError
 from entailbench.names import MODEL_NAME, is_file_name
 from entailbench.records import LABELS, OUTCOMES, UNPARSED, ModelIdentity, Usage
 
-__all__ = ["RunRecord", "read_model_answers", "read_run"]
+__all__ = ["RunRecord", "read_rows", "read_run"]
 
 R = TypeVar("R", Row, PerturbedRow, Judged)
 MOST = 10**15
@@ -29,6 +31,13 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "Mapping[str, str | int]": (dict, MappingProxyType),
 }
 """What JSON may give for the fields of ``Row`` and ``Judged``, by their annotations."""
+SHARED = frozenset(
+    (
+        *("puzzle", "context", "gold", "truth", "published", "verified", "perturbation"),
+        *("predicted", "text", "prompt", "three_way", "outcome", "reason"),
+    )
+)
+"""Fields of which many records have the same text: questions of one puzzle, models of one template, two labels."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,13 @@ class RunRecord:
     """By model name."""
 
 
-def read_run(path: Path) -> RunRecord:
+def read_run(path: Path, *, prompts: bool = True) -> RunRecord:
     """Reads what ``entailbench run`` wrote.
+
+    Args:
+        path: the run directory.
+        prompts: whether rows keep what was asked, which takes as much memory as all else of them, and which only
+            comparing runs needs.
 
     Raises:
         DataError: no run directory, a run that was not finished, or a damaged file; names file and line.
@@ -68,7 +82,7 @@ def read_run(path: Path) -> RunRecord:
         raise DataError(f"{path / 'tasks.json'} is damaged: {strange[0][:100]!r} cannot be the name of a task")
     models = {name: _object(path / "models" / f"{name}.json") for name in _finished(path, names, described)}
     identities = {name: _identity(path / "models" / f"{name}.json", model) for name, model in models.items()}
-    tasks = tuple(_task(path, task, facts, models) for task, facts in described.items())
+    tasks = tuple(_task(path, task, facts, models, prompts) for task, facts in described.items())
     versions = path / "versions.json"
     return RunRecord(path, config, _object(versions) if versions.is_file() else {}, tasks, identities)
 
@@ -100,17 +114,34 @@ def _finished(path: Path, names: Sequence[str], tasks: Mapping[str, Any]) -> Seq
     return names
 
 
+def read_rows(path: Path, task: str, *, prompts: bool = False) -> tuple[Row, ...]:
+    """The rows of a task that a run asked.
+
+    Args:
+        path: the run directory.
+        task: the task's name.
+        prompts: see ``read_run``.
+
+    Raises:
+        DataError: there are none, or the file is damaged or missing.
+    """
+    records = _records(path / "rows" / f"{task}.jsonl", Row)
+    rows = tuple(records if prompts else (dataclasses.replace(row, prompt="") for row in records))
+    if not rows:
+        raise DataError(f"{path / 'rows' / f'{task}.jsonl'} has no rows")
+    return rows
+
+
 def _task(
     path: Path,
     task: str,
     facts: Mapping[str, Any],
     models: Mapping[str, Mapping[str, Any]],
+    prompts: bool,
 ) -> TaskAnswers:
-    rows = tuple(_records(path / "rows" / f"{task}.jsonl", Row))
-    if not rows:
-        raise DataError(f"{path / 'rows' / f'{task}.jsonl'} has no rows")
+    rows = read_rows(path, task, prompts=prompts)
     perturbed = _perturbed(path, task, rows)
-    answers = [read_model_answers(path, task, name, model, rows, perturbed) for name, model in models.items()]
+    answers = [_model_answers(path, task, name, model, rows, perturbed) for name, model in models.items()]
     return TaskAnswers(
         task=task,
         split=str(facts.get("split", "test")),
@@ -124,7 +155,7 @@ def _task(
     )
 
 
-def read_model_answers(
+def _model_answers(
     path: Path, task: str, name: str, model: Mapping[str, Any], rows: Sequence[Row], perturbed: Sequence[PerturbedRow]
 ) -> ModelAnswers:
     """What a model that is finished has answered to one task.
@@ -291,10 +322,24 @@ def _record(kind: type[R], line: str, known: Container[str], needed: Set[str], w
     if not isinstance(value, dict) or not needed <= set(value):
         missing = ", ".join(sorted(needed - set(value))) if isinstance(value, dict) else "all fields"
         raise DataError(f"{where}: damaged, without {missing}")
-    record = kind(**{name: item for name, item in value.items() if name in known})
+    record = kind(**{name: _once(name, item) for name, item in value.items() if name in known})
     if problem := _problem(record):
         raise DataError(f"{where}: {problem}")
     return record
+
+
+def _once(name: str, value: Any) -> Any:
+    """The value; what many records have in common is kept once."""
+    if name in SHARED and type(value) is str:
+        return sys.intern(value)
+    if name == "facets" and isinstance(value, dict) and all(map(_is_facet, value.values())):
+        return _facets(tuple(value.items()))
+    return value
+
+
+@lru_cache(maxsize=4_096)
+def _facets(found: tuple[tuple[str, str | int], ...]) -> Mapping[str, str | int]:
+    return MappingProxyType(dict(found))
 
 
 def _problem(record: Row | PerturbedRow | Judged) -> str | None:

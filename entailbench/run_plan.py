@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from entailbench import harness
 from entailbench.contracts import ResolvedModel, Shared
-from entailbench.costs import TaskCost
 from entailbench.leaks import Leaks
 from entailbench.limits import MAX_ERRORS, Limits
 from entailbench.robustness import PerturbedTask
@@ -83,7 +82,6 @@ class Plan:
     """The same that the models have."""
     perturbed: Mapping[str, PerturbedTask] = field(default_factory=dict)
     """By the task's name."""
-    costs: tuple[TaskCost, ...] = ()
 
     @property
     def asked(self) -> tuple[harness.LoadedTask, ...]:

@@ -8,16 +8,16 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from entailbench import harness
 from entailbench.analysis import analyse
-from entailbench.answer_cache import AnswerCache
-from entailbench.answered import ModelAnswers, Row, TaskAnswers
+from entailbench.answer_cache import FILE, AnswerCache
+from entailbench.answered import Row, TaskAnswers
 from entailbench.answering import Work, answer_all
 from entailbench.config import CONFIG_NAME
 from entailbench.contracts import ResolvedModel, Shared
@@ -27,7 +27,9 @@ from entailbench.findings import Report
 from entailbench.free_memory import give_back
 from entailbench.leaks import find_leaks
 from entailbench.limits import Limits, Purse
+from entailbench.records import Prompt
 from entailbench.registry import Registry
+from entailbench.results import read_rows, read_run
 from entailbench.resuming import (
     PLAN,
     Progress,
@@ -42,6 +44,7 @@ from entailbench.run_directory import RunDirectory, to_json
 from entailbench.run_plan import DEFAULT_TASK, Observer, Plan, RunConfig
 from entailbench.stats.baselines import baselines
 from entailbench.training_rows import training_rows
+from entailbench.unasked import unasked
 
 __all__ = ["DEFAULT_TASK", "Observer", "Outcome", "RunConfig", "costs", "run"]
 
@@ -75,12 +78,8 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
             ``BudgetError`` or ``RowErrorsError`` where that is what stopped it.
     """
     plan = _preflight(config, registry, observer)
-    if any(cost.estimate for cost in plan.costs):
-        for line in cost_lines(plan.costs, config.budget):
-            observer.notify(line)
     versions = _versions()
-    kept = {task.name: _kept(task, config.limit) for task in plan.tasks}
-    questions = {name: hashed for name, (_, hashed) in kept.items()}
+    questions = {task.name: _hash_of(harness.rows_of(task, config.limit)) for task in plan.tasks}
     tasks = {task.name: _described(task, plan.perturbed.get(task.name)) for task in plan.tasks}
     described = described_plan(plan, config, questions, tasks, versions)
     with _directory(config, registry, described, observer, resume=resume) as directory:
@@ -91,35 +90,44 @@ def run(config: RunConfig, registry: Registry, observer: Observer, *, resume: bo
                 observer.notify(line)
             plan.limits.purse.settle(0.0, sum(one.dollars for one in progress.values()))
         else:
-            directory.write("config.json", config)
-            directory.write("tasks.json", tasks)
-            directory.write("versions.json", versions)
-            for task in plan.tasks:
-                directory.write_lines(f"rows/{task.name}.jsonl", harness.rows_of(task, config.limit))
-            for name, twin in plan.perturbed.items():
-                directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
+            _write_down(directory, config, plan, tasks, versions)
             # The last one: a run that has it can go on.
             directory.write(PLAN, described)
         command = _resume_command(directory.path, registry)
         with _or_told(observer, f"what was answered so far is kept in {directory.path}; go on with it: {command}"):
             try:
                 with contextlib.ExitStack() as stack:
-                    folder = registry.workspace / (config.cache_dir or registry.home)
+                    folder = _cache_folder(config, registry)
                     cache = stack.enter_context(AnswerCache(folder, observer.notify)) if config.cache else None
-                    answered = answer_all(Work(plan, config.limit, directory, observer, cache, progress))
+                    expected = _costs(plan, config, cache, progress)
+                    if any(cost.estimate for cost in expected):
+                        for line in cost_lines(expected, config.budget):
+                            observer.notify(line)
+                    answer_all(Work(plan, config.limit, directory, observer, cache, progress))
             finally:
                 plan.shared.keep_only(())
             observer.notify("computing intervals and tests")
-            found = tuple(
-                _completed(task, kept[task.name][0], [answers[task.name] for answers in answered], plan, directory)
-                for task in plan.tasks
-            )
-    identities = {one.name: one.identity for one in found[0].models if one.identity}
+            _write_baselines(plan, directory)
     del plan, progress  # and with them the tasks' own rows, of which nothing more is needed
     give_back()
     command = f"entailbench report {_typed(directory.path)}"
     with _or_told(observer, f"all answers are kept in {directory.path}; what makes the tables of them: {command}"):
-        return Outcome(analyse(found, str(directory.path), identities, versions), found)
+        # Only what is written counts, and the same as `entailbench report` reads.
+        found = read_run(directory.path, prompts=False)
+        return Outcome(analyse(found.tasks, str(directory.path), found.identities, found.versions), found.tasks)
+
+
+def _write_down(
+    directory: RunDirectory, config: RunConfig, plan: Plan, tasks: Mapping[str, Any], versions: Mapping[str, str]
+) -> None:
+    """What is asked, of whom and by what, before anything is."""
+    directory.write("config.json", config)
+    directory.write("tasks.json", tasks)
+    directory.write("versions.json", versions)
+    for task in plan.tasks:
+        directory.write_lines(f"rows/{task.name}.jsonl", harness.rows_of(task, config.limit))
+    for name, twin in plan.perturbed.items():
+        directory.write_lines(f"perturbed/{name}.jsonl", twin.rows)
 
 
 @contextlib.contextmanager
@@ -162,13 +170,11 @@ def _directory(
     return directory
 
 
-def _kept(task: harness.LoadedTask, limit: int | None) -> tuple[tuple[Row, ...], str]:
-    """The rows that are asked, without their prompts, which only comparing runs needs; and the hash of all of it."""
-    rows, digest = [], hashlib.sha256()
-    for row in harness.rows_of(task, limit):
+def _hash_of(rows: Iterable[Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
         digest.update(f"{to_json(row)}\n".encode())
-        rows.append(replace(row, prompt=""))
-    return tuple(rows), digest.hexdigest()
+    return digest.hexdigest()
 
 
 def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[TaskCost, ...]:
@@ -177,36 +183,40 @@ def costs(config: RunConfig, registry: Registry, observer: Observer) -> tuple[Ta
     Raises:
         PreflightError: as ``run``.
     """
-    return _preflight(config, registry, observer).costs
+    plan = _preflight(config, registry, observer)
+    folder = _cache_folder(config, registry)
+    if not config.cache or not (folder / FILE).is_file():
+        return _costs(plan, config, None, {})
+    with AnswerCache(folder, observer.notify) as cache:
+        return _costs(plan, config, cache, {})
 
 
-def _completed(
-    loaded: harness.LoadedTask,
-    rows: tuple[Row, ...],
-    models: Sequence[ModelAnswers],
-    plan: Plan,
-    directory: RunDirectory,
-) -> TaskAnswers:
-    """A task with what the baselines say, which is written beside the answers."""
-    found = baselines(rows, *training_rows(loaded, plan.task_paths, plan.metadata))
-    directory.write(
-        f"baselines/{loaded.name}.json",
-        [
-            {"name": one.name, "unavailable": one.unavailable, "predicted": [a.predicted for a in one.answers]}
-            for one in found
-        ],
-    )
-    return TaskAnswers(
-        task=loaded.name,
-        split=loaded.split,
-        labels=" · ".join(part for part in (loaded.labels, loaded.source) if part),
-        rows=rows,
-        models=tuple(models),
-        baselines=found,
-        scored=loaded.scores_candidates,
-        perturbed=plan.perturbed[loaded.name].rows if loaded.name in plan.perturbed else (),
-        not_perturbed=plan.perturbed[loaded.name].left_out if loaded.name in plan.perturbed else {},
-    )
+def _costs(
+    plan: Plan, config: RunConfig, cache: AnswerCache | None, progress: Mapping[str, Progress]
+) -> tuple[TaskCost, ...]:
+    """What is left to pay for."""
+
+    def left(model: ResolvedModel, task: harness.LoadedTask, limit: int | None) -> Sequence[Prompt] | None:
+        return unasked(model, task, limit, cache, progress.get(model.spec.name, Progress()).answers)
+
+    return estimate_costs(plan.models, [(one, config.limit if one in plan.tasks else None) for one in plan.asked], left)
+
+
+def _cache_folder(config: RunConfig, registry: Registry) -> Path:
+    return registry.workspace / (config.cache_dir or registry.home)
+
+
+def _write_baselines(plan: Plan, directory: RunDirectory) -> None:
+    """What each task's baselines say, beside the answers."""
+    for task in plan.tasks:
+        rows = read_rows(directory.path, task.name)
+        directory.write(
+            f"baselines/{task.name}.json",
+            [
+                {"name": one.name, "unavailable": one.unavailable, "predicted": [a.predicted for a in one.answers]}
+                for one in baselines(rows, *training_rows(task, plan.task_paths, plan.metadata))
+            ],
+        )
 
 
 def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> Plan:
@@ -257,13 +267,12 @@ def _preflight(config: RunConfig, registry: Registry, observer: Observer) -> Pla
     perturbed = _perturbed(tasks, config, observer) if config.perturb and not problems else {}
     for twin in perturbed.values():
         problems += _task_problems(twin.loaded, models, None) if twin.loaded else []
-    if not problems:
+    if not problems and config.budget is not None:
         twins = [(twin.loaded, None) for twin in perturbed.values() if twin.loaded]
-        costs = estimate_costs(models, [*((task, config.limit) for task in tasks), *twins])
-        problems += budget_problems(costs) if config.budget is not None else []
+        problems += budget_problems(estimate_costs(models, [*((task, config.limit) for task in tasks), *twins]))
     if problems:
         raise PreflightError(problems)
-    return Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed, costs)
+    return Plan(tuple(models), tuple(tasks), shared, leaks, tuple(paths), metadata, limits, perturbed)
 
 
 def _options_in_vain(told: Mapping[str, Any], models: Sequence[ResolvedModel], observer: Observer) -> list[str]:

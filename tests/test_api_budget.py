@@ -55,6 +55,25 @@ def test_a_dry_run_sends_nothing_and_says_what_the_run_will_cost(runs: ApiRuns) 
     assert told.out.splitlines()[1].strip() in done.err
 
 
+def test_what_the_cache_has_is_not_paid_for_again(runs: ApiRuns) -> None:
+    with faulty_api() as api:
+        runs.config(api, price=PRICE)
+        assert runs("--limit", "10").code == 0
+        told = runs("--limit", "30", "--dry-run")
+        facts = [json.loads(runs("--limit", "30", "--dry-run", "--json", *more).out) for more in ((), ("--no-cache",))]
+        assert len(api.seen()) == 10
+        done = runs("--limit", "30")
+        assert len(api.seen()) == 30
+    assert told.out.startswith("api · puzzte_generated: 10 answers are there already and are not asked again\n")
+    assert "api · puzzte_generated: 20 requests with about " in told.out
+    with_cache, without = (fact["tasks"][0] for fact in facts)
+    assert (with_cache["known"], with_cache["estimate"]["requests"]) == (10, 20)
+    assert (without["known"], without["estimate"]["requests"]) == (0, 30)
+    assert with_cache["estimate"]["dollars_most"] < without["estimate"]["dollars_most"]
+    assert "10 answers are there already" in done.err
+    assert "20 requests with about " in done.err
+
+
 @pytest.mark.parametrize(
     ("rows", "faults", "concurrency"),
     [

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "entailbench"
 LAYERS = [
-    ["errors", "redaction", "terminal", "bounded", "names"],
+    ["errors", "redaction", "terminal", "termination", "bounded", "names"],
     ["records"],
     ["answered", "limits"],
     ["findings"],
@@ -28,7 +28,7 @@ LAYERS = [
     ["harness_samples", "harness_rows", "harness_docs", "harness_prompts", "harness_questions"],
     ["harness_parts"],
     ["harness"],
-    ["elsewhere", "reading_ahead"],
+    ["elsewhere", "reading_ahead", "unasked"],
     ["leaks", "costs"],
     ["outcomes"],
     ["results"],

@@ -47,6 +47,8 @@ LAST_ANSWERS_SECONDS = 10.0
 """When the run has to stop, how long to wait for the requests in flight: they are paid for."""
 LONGEST_PAUSE = 60.0
 """Seconds that nothing is sent since the room is used up, as an answer said; then the next request asks the server."""
+OTHERS_SECONDS = 0.05
+"""How often to look whether the run's other models have given back what they had put aside."""
 NOTABLE_WAIT = 5.0
 """Seconds of a wait that the user is told of."""
 
@@ -328,14 +330,20 @@ class OpenaiModel(Model):
             if purse.budget is not None:
                 raise BudgetError(f"{self._name}: nobody knows what the next request costs, so no budget can bound it")
             return
-        while not purse.put_aside(most):
-            if not self._unsettled:
+        while True:
+            # Asked first: what is settled in between may make room enough.
+            pending = purse.pending
+            if purse.put_aside(most):
+                break
+            if not pending:
                 raise BudgetError(
                     f"the budget of ${purse.budget:,g} has ${(purse.budget or 0) - purse.spent:,.6f} left, and the "
                     f"next request of {self._name!r} may cost ${most:,.6f}: it was not sent"
                 )
             self._settled.clear()
-            await self._settled.wait()
+            # What another model of the run puts aside is settled in a loop of its own, which nobody here hears of.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), None if self._unsettled else OTHERS_SECONDS)
             if self._stopping.is_set():
                 raise asyncio.CancelledError
         self._unsettled += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def command(plugins: Plugins, run: Path, chosen: str, output: Path | None, show:
     """
     from entailbench.analysis import analyse
     from entailbench.errors import UsageError
-    from entailbench.report.page import render_page
+    from entailbench.report.page import page_pieces
     from entailbench.report.text import render
     from entailbench.reported import with_reported
     from entailbench.results import read_run
@@ -42,18 +43,18 @@ def command(plugins: Plugins, run: Path, chosen: str, output: Path | None, show:
 
     if show and chosen != "html":
         raise UsageError(f"--open shows the page, and --format {chosen} makes none: leave one of them out")
-    record = read_run(run)
+    record = read_run(run, prompts=False)
     report = analyse(record.tasks, str(run), record.identities, record.versions)
     if reported:
         report = with_reported(report, plugins)
     if chosen == "html":
-        text = render_page(report, record.tasks)
+        text: Iterable[str] = page_pieces(report, record.tasks)
         target: Path | None = output or run / "report.html"
     else:
-        text = render(report, chosen) + "\n"  # type: ignore[arg-type]
+        text = [render(report, chosen) + "\n"]  # type: ignore[arg-type]
         target = output
     if target is None:
-        echo(text, nl=False)
+        echo("".join(text), nl=False)
         return
     write_atomically(target, text)
     if chosen == "html":

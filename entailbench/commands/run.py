@@ -99,7 +99,8 @@ def command(
       3    finished, and some rows are errors: no answer came
       4    stopped before the budget would have been exceeded
       5    stopped since more rows were errors than --max-errors allows
-      130  interrupted
+      130  interrupted (Ctrl-C)
+      143  told to end (SIGTERM)
     What was answered before a stop is kept in the run directory, and --resume goes on with it.
     """
     from entailbench.commands.progress import TerminalObserver, say

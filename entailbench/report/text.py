@@ -12,7 +12,7 @@ from entailbench.report.formats import Format
 from entailbench.report.markdown import write_report as markdown
 from entailbench.report.robustness_table import robustness_table
 from entailbench.report.tables import Table, footnote, main_table
-from entailbench.run_directory import RunDirectory
+from entailbench.run_directory import RunDirectory, write_atomically
 
 __all__ = ["markdown", "render", "save"]
 
@@ -62,12 +62,13 @@ def save(report: Report, tasks: Sequence[TaskAnswers]) -> Path:
     Returns:
         The page.
     """
-    from entailbench.report.page import render_page
+    from entailbench.report.page import page_pieces
 
     directory = RunDirectory(Path(report.directory))
     directory.write("report.json", render(report, "json") + "\n")
     directory.write("report.md", markdown(report))
     directory.write("report.csv", render(report, "csv") + "\n")
     directory.write("report.tex", render(report, "latex") + "\n")
-    directory.write("report.html", render_page(report, tasks))
-    return directory.path / "report.html"
+    page = directory.path / "report.html"
+    write_atomically(page, page_pieces(report, tasks))
+    return page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from entailbench import Answer, BudgetError, Limits, Purse
@@ -49,6 +51,24 @@ def test_a_budget_that_is_enough_changes_nothing(opened: Open) -> None:
     check_rows(api, answers)
     assert purse.spent == pytest.approx(50 * COST)
     assert sum(one.usage.dollars or 0 for one in answers.values() if one.usage) == pytest.approx(50 * COST)
+
+
+def test_what_another_model_has_put_aside_is_waited_for(opened: Open) -> None:
+    """It may cost less than the most that it can; and where it does not, this one stops."""
+    with faulty_api() as api:
+        for spent, answered in ((0.0, True), (1.0, False)):
+            purse = Purse(1.0)
+            assert purse.put_aside(0.9999)
+            model = opened(api, limits=Limits(0, purse), price=PRICE)
+            settled = threading.Timer(0.5, purse.settle, (0.9999, 0.9999 * spent))
+            settled.start()
+            if answered:
+                check_rows(api, ask(model, 5))
+            else:
+                with pytest.raises(BudgetError, match="it was not sent"):
+                    ask(model, 5)
+            assert not settled.is_alive()
+            assert not purse.pending
 
 
 def test_a_server_that_does_not_count_is_taken_at_the_most(opened: Open) -> None:

@@ -38,6 +38,7 @@ def main() -> int:
 def fuzz(target: Target, seconds: float, first_seed: int) -> int:
     """Rounds of inputs until the time is over; prints what was done, returns how many kinds of failure were found."""
     end, tried, number = time.monotonic() + seconds, 0, first_seed
+    busy = time.process_time()
     seen: set[str] = set()
     while time.monotonic() < end:
         done = one_round(target, number, end)
@@ -50,7 +51,11 @@ def fuzz(target: Target, seconds: float, first_seed: int) -> int:
         if kind not in seen:
             seen.add(kind)
             print(f"{target.name}: {kind}: {str(done.error)[:200]!r} -> {keep(target, done.last)}", flush=True)
-    print(f"{target.name}: {tried:,} inputs in {seconds / 60:.1f} min, {len(seen)} kinds of failure", flush=True)
+    print(
+        f"{target.name}: {tried:,} inputs in {seconds / 60:.1f} min, {(time.process_time() - busy) / 60:.1f} of them "
+        f"computing, {len(seen)} kinds of failure",
+        flush=True,
+    )
     return len(seen)
 
 

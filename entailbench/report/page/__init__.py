@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from entailbench.answered import TaskAnswers
 from entailbench.findings import Report
 
-__all__ = ["render_page"]
+__all__ = ["page_pieces", "render_page"]
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("theme.js", "sorting.js", "blocks.js", "place.js", "detail.js", "rows.js")
@@ -24,18 +24,23 @@ SHOWN_VERDICTS = 6
 
 
 def render_page(report: Report, tasks: Sequence[TaskAnswers]) -> str:
-    """The whole page.
+    """The whole page, see ``page_pieces``."""
+    return "".join(page_pieces(report, tasks))
+
+
+def page_pieces(report: Report, tasks: Sequence[TaskAnswers]) -> Iterator[str]:
+    """The page, one piece after the other: that of many rows takes more memory than the rows do.
 
     Args:
         report: what was found.
         tasks: the rows and answers that it was found in, for the reader to browse.
 
-    Returns:
-        HTML in one piece, which any browser of 2023 or later shows from disk; UTF-8 can encode it.
+    Yields:
+        HTML that any browser of 2023 or later shows from disk; UTF-8 can encode it.
     """
     import jinja2
 
-    from entailbench.report.page.payload import payload
+    from entailbench.report.page.payload import Payload
     from entailbench.report.page.view import model_cards, task_view
 
     environment = jinja2.Environment(
@@ -47,12 +52,12 @@ def render_page(report: Report, tasks: Sequence[TaskAnswers]) -> str:
     )
     style = _read("page.css")
     script = '(() => {\n"use strict";\n' + "\n".join(map(_read, SCRIPTS)) + "})();\n"
-    html = environment.get_template("page.html").render(
+    pieces = environment.get_template("page.html").generate(
         report=report,
         name=Path(report.directory).name,
         tasks=[task_view(result, number) for number, result in enumerate(report.tasks)],
         cards=model_cards(report.identities, report.tasks),
-        payloads=[payload(task) for task in tasks],
+        payloads=[Payload(task) for task in tasks],
         rows=sum(len(task.rows) for task in tasks),
         style=style,
         script=script,
@@ -60,8 +65,9 @@ def render_page(report: Report, tasks: Sequence[TaskAnswers]) -> str:
         script_hash=_hash(script),
         shown_verdicts=SHOWN_VERDICTS,
     )
-    # A server may call its model by half an emoji, which has no UTF-8.
-    return html.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    for piece in pieces:
+        # A server may call its model by half an emoji, which has no UTF-8. No piece ends within a value.
+        yield piece if piece.isascii() else piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read(name: str) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from entailbench.answered import FACETS, PERTURBATIONS, Judged, ModelAnswers, TaskAnswers
 
-__all__ = ["BLOCK", "Payload", "payload"]
+__all__ = ["BLOCK", "Payload"]
 
 BLOCK = 250
 """Rows in one block of texts."""
@@ -26,40 +26,46 @@ CODES = {"entailment": "e", "not entailment": "n"}
 
 @dataclass(frozen=True)
 class Payload:
-    """One task, packed."""
+    """One task, to be packed; the same rows give the same bytes."""
 
-    task: str
-    index: str
-    """Base64 of gzipped JSON: the models' names, the facets, and for each row its question and everybody's label."""
-    texts: tuple[str, ...]
-    """The same of the texts, ``BLOCK`` rows each, in the rows' order."""
+    answers: TaskAnswers
 
+    @property
+    def task(self) -> str:
+        """Its name."""
+        return self.answers.task
 
-def payload(task: TaskAnswers) -> Payload:
-    """Packs a task's rows; the same rows give the same bytes."""
-    answering = [model for model in (*task.models, *task.baselines) if not model.unavailable]
-    facets = [name for name in FACETS if any(name in row.facets for row in task.rows)]
-    index = {
-        "task": task.task,
-        "scored": task.scored,
-        "block": BLOCK,
-        "models": [model.name for model in task.models],
-        "baselines": [model.name for model in task.baselines if not model.unavailable],
-        "facets": facets,
-        "rows": [
-            [
-                row.doc_id,
-                row.question,
-                CODES.get(row.gold, "u"),
-                "".join(CODES.get(model.answers[place].predicted, "u") for model in answering),
-                [row.facets.get(name, "") for name in facets],
-            ]
-            for place, row in enumerate(task.rows)
-        ],
-    }
-    starts = range(0, len(task.rows), BLOCK)
-    otherwise = _otherwise(task)
-    return Payload(task.task, _packed(index), tuple(_packed(_texts(task, start, otherwise)) for start in starts))
+    def index(self) -> str:
+        """Base64 of gzipped JSON: the models' names, the facets, and of each row the question and everybody's label."""
+        task = self.answers
+        answering = [model for model in (*task.models, *task.baselines) if not model.unavailable]
+        facets = [name for name in FACETS if any(name in row.facets for row in task.rows)]
+        return _packed(
+            {
+                "task": task.task,
+                "scored": task.scored,
+                "block": BLOCK,
+                "models": [model.name for model in task.models],
+                "baselines": [model.name for model in task.baselines if not model.unavailable],
+                "facets": facets,
+                "rows": [
+                    [
+                        row.doc_id,
+                        row.question,
+                        CODES.get(row.gold, "u"),
+                        "".join(CODES.get(model.answers[place].predicted, "u") for model in answering),
+                        [row.facets.get(name, "") for name in facets],
+                    ]
+                    for place, row in enumerate(task.rows)
+                ],
+            }
+        )
+
+    def texts(self) -> Iterator[str]:
+        """The same of the texts, ``BLOCK`` rows each, in the rows' order."""
+        otherwise = _otherwise(self.answers)
+        for start in range(0, len(self.answers.rows), BLOCK):
+            yield _packed(_texts(self.answers, start, otherwise))
 
 
 def _otherwise(task: TaskAnswers) -> dict[int, list[list[str]]]:
