@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from entailbench.answered import PERTURBATIONS, SUFFIX, Judged, ModelAnswers, PerturbedRow, Row, TaskAnswers
-from entailbench.bounded import bounded_lines, parse_json, read_json
+from entailbench.bounded import FILE_BYTES, bounded_lines, parse_json, read_json
 from entailbench.errors import DataError
 from entailbench.names import MODEL_NAME, is_file_name
 from entailbench.records import LABELS, OUTCOMES, UNPARSED, ModelIdentity, Usage
@@ -223,7 +223,7 @@ def _baselines(file: Path, rows: Sequence[Row]) -> tuple[ModelAnswers, ...]:
                 else (),
                 unavailable=str(one["unavailable"]),
             )
-            for one in read_json(file)
+            for one in read_json(file, FILE_BYTES)
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} is damaged: {error}") from error
