@@ -75,11 +75,19 @@ def _table(file: Traversable, content: bytes) -> pyarrow.Table:
     while batch := list(itertools.islice(rows, BATCH)):
         if any(row.get("label") not in LABELS for row in batch):
             raise DataError(f"{file} has rows without one of the labels {', '.join(LABELS)}")
-        columns = columns or list(batch[0])
+        columns = columns or _columns(file, batch[0])
         parts.append(pyarrow.table({column: [row.get(column) for row in batch] for column in columns}))
     if not parts:
         raise DataError(f"{file} has no rows")
     return pyarrow.concat_tables(parts, promote_options="default")
+
+
+def _columns(file: Traversable, row: dict[str, Any]) -> list[str]:
+    for name in row:
+        # To tables written in C, a name ends at a NUL.
+        if not name or not name.isprintable():
+            raise DataError(f"{file}: {name!r} cannot be the name of a column")
+    return list(row)
 
 
 def _rows(file: Traversable, content: bytes) -> Iterator[dict[str, Any]]:
