@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from entailbench import OpenContext
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Begun in the background of a shell, this process ignores Ctrl-C, and so would all that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Kept under a name that no code of ours reads: workers of pytest-xdist inherit the environment as it is left here.
 PUZZTE_DIR = os.environ.pop("ENTAILBENCH_PUZZTE_DIR", None) or os.environ.get("TESTS_PUZZTE_DIR")
 if PUZZTE_DIR:

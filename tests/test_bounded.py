@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from entailbench import DataError, EntailbenchError, ModelError, bounded
+from entailbench import DataError, EntailbenchError, ModelError, bounded, results
 from entailbench.bounded import TooLargeError, bounded_lines, parse_json, parse_toml, parse_yaml, read_bounded
 from entailbench.config import read_config
 from entailbench.results import read_run
@@ -218,6 +218,7 @@ def test_long_lines_are_refused_wherever_rows_are_read(tmp_path: Path, monkeypat
 
 def test_large_documents_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded.read_json, "__defaults__", (1000,))
+    monkeypatch.setattr(results, "FILE_BYTES", 1000)
     whole_run(tmp_path)
     for name in ("config.json", "tasks.json", "models/m.json", "baselines/t.json"):
         before = (tmp_path / name).read_bytes()

@@ -310,6 +310,8 @@ class OpenaiModel(Model):
 
     def _went_wrong(self, passed: Pass, failure: Failure) -> None:
         if failure.wait is not None and failure.wait > self._manner.max_wait:
+            # Who waits for its turn shall not get it before everything has stopped.
+            self._limit.close_for(failure.wait)
             reason = f"{failure.reason}; it asks to wait {failure.wait:,.0f} s, and max_wait is"
             raise RequestFailed(replace(failure, then="stop", reason=f"{reason} {self._manner.max_wait:,.0f} s"))
         if failure.refused:
