@@ -93,7 +93,7 @@ def test_three_adapters_take_hardly_more_memory_than_their_base(smollm2: Path, c
     assert float(ratio[1]) <= 1.15, done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_precision(tiny_llama: Path) -> None:
     printed = run("precision.py", "--rows-asked", 5, model=tiny_llama)
     errors = re.findall(r"mean error ([\d.]+)", printed)
@@ -102,7 +102,7 @@ def test_precision(tiny_llama: Path) -> None:
     assert "ours minus lm-eval's" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_evaluate_with_shots(tiny_llama: Path) -> None:
     short = ("--limit", 4, "--pairs", 1, "--batch-sizes", "1,2", "--max-tokens", 3)
     printed = run("evaluate.py", *short, "--shots", 1, model=tiny_llama)
