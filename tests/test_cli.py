@@ -198,7 +198,12 @@ def test_the_endpoint_and_the_model_served_stand_in_the_table(cli: Cli) -> None:
     assert "secret-key" not in everything
 
 
-def test_ctrl_c_keeps_what_was_done(cli: Cli) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "told to end (SIGTERM)")],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_an_interruption_keeps_what_was_done(cli: Cli, number: signal.Signals, code: int, told: str) -> None:
     release = threading.Event()
     answered = threading.Semaphore(0)
     count = iter(range(10**6))
@@ -227,7 +232,7 @@ def test_ctrl_c_keeps_what_was_done(cli: Cli) -> None:
                 assert time.monotonic() < deadline, "the run did not get going"
                 assert process.poll() is None, process.stderr and process.stderr.read()
                 time.sleep(0.1)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             # The request in flight is let go, so that the client can end.
             threading.Timer(1, release.set).start()
             _, errors = process.communicate(timeout=60)
@@ -235,9 +240,10 @@ def test_ctrl_c_keeps_what_was_done(cli: Cli) -> None:
             release.set()
             process.kill()
             process.wait()
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     assert "what was answered so far is kept in" in errors
-    assert errors.endswith("entailbench: interrupted\n")
+    assert "go on with it: entailbench run --resume out" in errors
+    assert errors.endswith(f"entailbench: {told}\n")
     assert "Traceback" not in errors
     rows = [json.loads(line) for line in predictions.read_text().splitlines()]
     assert [row["doc_id"] for row in rows[:3]] == [0, 1, 2]
