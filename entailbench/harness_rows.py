@@ -6,8 +6,6 @@ import hashlib
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 from entailbench.answered import FACETS, THREE_WAY, Judged, Row
@@ -43,19 +41,13 @@ def _row(number: int, doc: Mapping[str, Any], prompt: str) -> Row:
         published=sys.intern(published),
         verified=sys.intern(verified) if verified in THREE_WAY else "",
         proof=proof,
-        facets=_facets(tuple((name, _plain(doc[name])) for name in FACETS if doc.get(name) not in (None, ""))),
+        facets={name: _plain(doc[name]) for name in FACETS if doc.get(name) not in (None, "")},
         prompt=prompt,
     )
 
 
 def _plain(value: Any) -> str | int:
     return value if type(value) in (str, int) else str(value)
-
-
-@lru_cache(maxsize=4_096)
-def _facets(found: tuple[tuple[str, str | int], ...]) -> Mapping[str, str | int]:
-    """Most combinations are of many rows."""
-    return MappingProxyType(dict(found))
 
 
 def judged_of(loaded: LoadedTask, sample: Mapping[str, Any], answer: Answer | CandidateScores | None = None) -> Judged:
